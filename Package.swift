@@ -1,0 +1,101 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let houseSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+/// A room of the house. The arrows point down only; Tests/HouseTests holds them against Documentation/Architecture.md.
+func room(_ name: String, _ below: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: below, exclude: exclude, swiftSettings: houseSettings)
+}
+
+func tests(_ name: String, _ subjects: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: subjects, swiftSettings: houseSettings)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+]
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let tomlKit: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+
+let ground: [Target] = [
+    room("SansIO"),
+    room("JSONText"),
+    .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
+    .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
+]
+
+let languages: [Target] = [
+    room("Bitcoin", ["SansIO", "CSHA256", "COpenSSL", "CSecp256k1"]),
+    room("Stratum", ["SansIO", "JSONText", "Bitcoin", "COpenSSL", "CSecp256k1"]),
+    room("Hardware", ["SansIO", "Bitcoin"]),
+]
+
+let roles: [Target] = [
+    room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("DeviceModel", ["SansIO", "Hardware"]),
+    room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
+    room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
+    room("Rig", ["SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "ASICSim", "Firmware"]),
+]
+
+let worlds: [Target] = [
+    room("Simulation", ["SansIO"]),
+    room("Runtime", ["SansIO"] + nio),
+]
+
+let edges: [Target] = [
+    room(
+        "Experiments",
+        ["SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Rig", "Simulation", tomlKit]),
+    room("Explorer", ["SansIO", "JSONText", "Bitcoin", hummingbird, mustache] + nio),
+    .executableTarget(
+        name: "LabCLI",
+        dependencies: [
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Rig",
+            "Simulation", "Runtime", "Experiments", "Explorer", arguments, tomlKit,
+        ] + nio,
+        swiftSettings: houseSettings),
+]
+
+let testRooms: [Target] = [
+    tests("SansIO", ["SansIO"]),
+    tests("JSONText", ["JSONText"]),
+    tests("Bitcoin", ["Bitcoin", "CSHA256", "SansIO"]),
+    tests("Stratum", ["Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Chain", ["Chain", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
+    tests("Simulation", ["Simulation", "SansIO"]),
+    tests("Runtime", ["Runtime", "SansIO"] + nio),
+    tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
+    tests("Explorer", ["Explorer", "Bitcoin", "JSONText"]),
+    tests("House", []),
+    tests("Lab", []),
+]
+
+let package = Package(
+    name: "mining-lab",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "lab", targets: ["LabCLI"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    ],
+    targets: ground + languages + roles + worlds + edges + testRooms)

@@ -1,0 +1,89 @@
+/// A role's durable record streams. Each role names its own as static members.
+public struct StoreID: Hashable, Sendable {
+    public var raw: UInt8
+    @inlinable
+    public init(_ raw: UInt8) { self.raw = raw }
+}
+
+/// What a machine asks its driver to do. Bytes live in the buffer's arena; the effect holds their range.
+public enum Effect<Observation: Sendable & Equatable>: Sendable, Equatable {
+    /// Send the arena's bytes in this range.
+    case send(ConnectionID, Range<Int>)
+    /// Send what was handed over before, then close.
+    case close(ConnectionID, CloseReason)
+    /// Open a connection; answered by `connectionOpened(origin: .dialed)` or `dialFailed`.
+    case dial(DialID, Endpoint)
+    /// Append the arena's bytes in this range as one record to a durable stream. The driver must have handed the
+    /// record to the operating system before it carries out any later effect, so that what was acknowledged to
+    /// a peer survives the process.
+    case store(StoreID, Range<Int>)
+    /// Stop (true) or resume (false) reading from a connection.
+    case pauseReads(ConnectionID, Bool)
+    case observe(Observation)
+}
+
+/// The ordered effects of one machine call, owned and reused by the driver.
+public struct EffectBuffer<Observation: Sendable & Equatable>: ~Copyable {
+    public private(set) var effects: [Effect<Observation>] = []
+    @usableFromInline var arena = ByteWriter()
+
+    public init() {
+        effects.reserveCapacity(16)
+        arena.reserveCapacity(4096)
+    }
+
+    public var isEmpty: Bool { effects.isEmpty }
+
+    @inlinable
+    public mutating func emit(_ effect: Effect<Observation>) { append(effect) }
+
+    @inlinable
+    public mutating func observe(_ observation: Observation) { append(.observe(observation)) }
+
+    @inlinable
+    public mutating func close(_ id: ConnectionID, _ reason: CloseReason) { append(.close(id, reason)) }
+
+    /// Appends what `body` writes and records `.send`. Nothing is sent when `body` throws or writes nothing.
+    @inlinable
+    public mutating func send<E: Error>(
+        on id: ConnectionID, _ body: (inout ByteWriter) throws(E) -> Void
+    ) throws(E) {
+        let start = arena.count
+        do throws(E) { try body(&arena) } catch {
+            arena.truncate(to: start)
+            throw error
+        }
+        if arena.count > start { append(.send(id, start..<arena.count)) }
+    }
+
+    /// Appends what `body` writes as one durable record.
+    @inlinable
+    public mutating func store<E: Error>(
+        in store: StoreID, _ body: (inout ByteWriter) throws(E) -> Void
+    ) throws(E) {
+        let start = arena.count
+        do throws(E) { try body(&arena) } catch {
+            arena.truncate(to: start)
+            throw error
+        }
+        append(.store(store, start..<arena.count))
+    }
+
+    /// The bytes of a `.send` or `.store` range.
+    @inlinable
+    public func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { arena.bytes[range] }
+
+    /// Lends the bytes of a range without a copy.
+    public func withBytes<R>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        arena.bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Forgets everything and keeps the storage; the driver calls it after each complete drain.
+    public mutating func reset() {
+        effects.removeAll(keepingCapacity: true)
+        arena.removeAll()
+    }
+
+    @usableFromInline
+    mutating func append(_ effect: Effect<Observation>) { effects.append(effect) }
+}
