@@ -98,7 +98,9 @@ public struct Slab<Element: Sendable>: Sendable {
 
     /// Live ids in index order.
     public var ids: [ID] {
-        slots.indices.compactMap { slots[$0].element == nil ? nil : ID(index: UInt32($0), generation: slots[$0].generation) }
+        slots.indices.compactMap {
+            slots[$0].element == nil ? nil : ID(index: UInt32($0), generation: slots[$0].generation)
+        }
     }
 
     private func isLive(_ id: ID) -> Bool {

@@ -16,11 +16,13 @@ public protocol Machine: ~Copyable {
     associatedtype Observation: Sendable & Equatable
 
     mutating func connectionOpened(
-        _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant, into effects: inout EffectBuffer<Observation>)
+        _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
+        into effects: inout EffectBuffer<Observation>)
     mutating func bytesReceived(
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant, into effects: inout EffectBuffer<Observation>)
     mutating func connectionClosed(
-        _ id: ConnectionID, reason: CloseReason, at now: Instant, into effects: inout EffectBuffer<Observation>)
+        _ id: ConnectionID, reason: CloseReason, at now: Instant,
+        into effects: inout EffectBuffer<Observation>)
     /// An outgoing connection could not be made; the machine decides when to try again.
     mutating func dialFailed(
         _ dial: DialID, reason: CloseReason, at now: Instant, into effects: inout EffectBuffer<Observation>)

@@ -1,6 +1,7 @@
 /// A machine's few named timers: a fixed table with one next deadline. Setting replaces, stopping forgets; there
 /// are no tokens and nothing can fire late.
-public struct TimerTable<Timer: RawRepresentable & CaseIterable & Sendable>: Sendable where Timer.RawValue == Int {
+public struct TimerTable<Timer: RawRepresentable & CaseIterable & Sendable>: Sendable
+where Timer.RawValue == Int {
     private var slots: [Instant]
 
     public init() { slots = Array(repeating: .distantFuture, count: Timer.allCases.count) }
