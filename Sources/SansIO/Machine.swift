@@ -9,7 +9,7 @@
 /// 4. A connection's events come in the order: opened, bytes or writable any number of times, closed once.
 /// 5. After a machine emits `.close` for a connection the driver delivers no more bytes on it; it still delivers
 ///    ``connectionClosed(_:reason:at:into:)`` once.
-public protocol Machine: ~Copyable {
+public protocol Machine: ~Copyable, SendableMetatype {
     /// Operator or sibling input, as data.
     associatedtype Command: Sendable
     /// Domain facts: what an operator, a checker or the explorer may want to know. The only thing that is logged.

@@ -1,0 +1,17 @@
+/// Bounds of the live world, each with its reason.
+public enum RuntimeLimits {
+    /// Bytes that may wait for one peer that does not read. A whole block to a node's peer is 4 MB; a pool's burst
+    /// of jobs is under 10 KB. A peer that is further behind is closed as a slow consumer.
+    public static let outboundBytes = 8 << 20
+    /// Connections closed in one turn of the event loop at shutdown, so that no turn frees unbounded memory.
+    public static let closesPerTurn = 256
+    /// How long a shutdown waits for the last bytes to leave, in milliseconds: the whole stop must end within 3 s.
+    public static let flushGraceMilliseconds: Int64 = 1_000
+    /// How long a connection attempt may take, in seconds.
+    public static let dialTimeoutSeconds: Int64 = 10
+    /// Waiting connections per listener: what this kernel's somaxconn allows, so that a reconnect storm is not
+    /// answered with SYN retries.
+    public static let backlog: Int32 = 4_096
+    /// The largest record of a journal: a block with its undo data, with room.
+    public static let recordBytes = 32 << 20
+}

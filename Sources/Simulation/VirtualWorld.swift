@@ -1,0 +1,305 @@
+import SansIO
+
+/// The virtual world: the same machines as in the live world, one event heap, seeded links, and time as fast as
+/// the processor goes. Single-threaded; the same seed and the same calls give the same bytes at the same instants,
+/// which ``digest`` tells in one number.
+public final class VirtualWorld {
+    public private(set) var now = Instant.start
+    /// Events so far: deadlines, segments, openings and closings.
+    public private(set) var eventCount: UInt64 = 0
+    public private(set) var deliveredBytes: UInt64 = 0
+    /// Records that machines stored; the virtual world keeps none.
+    public internal(set) var storedRecords: UInt64 = 0
+
+    private struct Connection {
+        var dialer: NodeID
+        var dialerID: ConnectionID
+        var dial: DialID
+        var listener: NodeID
+        var listenerID: ConnectionID?
+        var port: ListenerID
+        var toListener: Link
+        var toDialer: Link
+        var pendingToListener: [[UInt8]] = []
+        var pendingToDialer: [[UInt8]] = []
+        var headToListener = 0
+        var headToDialer = 0
+        var dialerOpen = true
+        var listenerOpen = true
+        /// What the side that closed said; the other side sees its peer close.
+        var closeReason = CloseReason.peerClosed
+        var closedByDialer = false
+    }
+
+    private let seed: UInt64
+    private var heap = EventHeap()
+    private var nodes: [Node] = []
+    private var listeners: [Endpoint: (node: NodeID, port: ListenerID)] = [:]
+    private var connections: [Connection] = []
+    private var connectionCount: UInt64 = 0
+    private var links: [NodeID: LinkProfile] = [:]
+    private var scripts: [(VirtualWorld) -> Void] = []
+    private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    public init(seed: UInt64) { self.seed = seed }
+
+    /// One number for everything that was delivered, to whom and when.
+    public var digest: UInt64 { hash }
+
+    /// Adds a machine. `link` is the path between it and whatever it dials; nil for the loopback.
+    public func add<M: Machine & ~Copyable>(
+        _ machine: consuming M, listening: [(ListenerID, Endpoint)] = [], link: LinkProfile? = nil,
+        observer: @escaping (M.Observation, Instant) -> Void
+    ) -> NodeID {
+        let id = NodeID(index: Int32(nodes.count))
+        let node = MachineNode(machine, id: id, world: self, observer: observer)
+        nodes.append(node)
+        for (port, endpoint) in listening { listeners[endpoint] = (id, port) }
+        links[id] = link
+        heap.push(.deadline(node: id.index), at: now)
+        node.armed = now
+        return id
+    }
+
+    /// Hands a command to a machine, now.
+    public func send<M: Machine & ~Copyable>(_ command: consuming M.Command, to id: NodeID, as type: M.Type) {
+        typed(id, as: type).handle(command, at: now)
+    }
+
+    /// Reads from a machine.
+    public func query<M: Machine & ~Copyable, R>(_ id: NodeID, as type: M.Type, _ body: (borrowing M) -> R)
+        -> R
+    {
+        body(typed(id, as: type).machine)
+    }
+
+    /// Runs `body` when the world reaches `instant`: the timeline of an experiment.
+    public func schedule(at instant: Instant, _ body: @escaping (VirtualWorld) -> Void) {
+        scripts.append(body)
+        heap.push(.script(index: Int32(scripts.count - 1)), at: max(instant, now))
+    }
+
+    /// Runs until `end`; events at `end` itself still happen. Stops early when nothing is left or `enough` says so
+    /// (asked after each event).
+    public func run(until end: Instant, enough: () -> Bool = { false }) {
+        while let next = heap.nextTime, next <= end.nanoseconds {
+            guard let entry = heap.pop() else { return }
+            now = Instant(nanoseconds: entry.at)
+            perform(entry.event)
+            if enough() { return }
+        }
+        now = max(now, end)
+    }
+
+    // MARK: what nodes ask for
+
+    func arm(_ node: Node, id: NodeID) {
+        guard let next = node.nextDeadline else {
+            node.armed = .distantFuture
+            return
+        }
+        guard next != node.armed else { return }
+        node.armed = next
+        heap.push(.deadline(node: id.index), at: max(next, now))
+    }
+
+    func send(_ bytes: [UInt8], on index: Int32, from node: NodeID, at now: Instant) {
+        let fromDialer = isDialer(node, of: index)
+        let i = Int(index)
+        if fromDialer {
+            if let cut = connections[i].toListener.cut(of: bytes.count) {
+                enqueue(Array(bytes[..<cut]), on: index, toDialer: false)
+                enqueue(Array(bytes[cut...]), on: index, toDialer: false)
+            } else {
+                enqueue(bytes, on: index, toDialer: false)
+            }
+        } else {
+            enqueue(bytes, on: index, toDialer: true)
+        }
+    }
+
+    func close(_ index: Int32, from node: NodeID, reason: CloseReason, at now: Instant) {
+        let i = Int(index)
+        let fromDialer = isDialer(node, of: index)
+        connections[i].closeReason = reason
+        connections[i].closedByDialer = fromDialer
+        // The side that closes hears of it at once, the other after what was sent before.
+        let arrival: Instant
+        if fromDialer {
+            arrival = connections[i].toListener.arrivalTime(of: 0, sentAt: now)
+        } else {
+            arrival = connections[i].toDialer.arrivalTime(of: 0, sentAt: now)
+        }
+        heap.push(.closed(connection: index, toDialer: fromDialer), at: now)
+        heap.push(.closed(connection: index, toDialer: !fromDialer), at: arrival)
+        let id = fromDialer ? connections[i].dialerID : connections[i].listenerID
+        if let id { nodes[Int(node.index)].connections[id] = nil }
+    }
+
+    func dial(_ dial: DialID, to endpoint: Endpoint, from node: NodeID, at now: Instant) {
+        let profile = links[node] ?? .loopback
+        connectionCount += 1
+        var toListener = Link(profile: profile, seed: seed, stream: 2 * connectionCount)
+        let toDialer = Link(profile: profile, seed: seed, stream: 2 * connectionCount + 1)
+        let arrival = toListener.arrivalTime(of: 0, sentAt: now)
+        guard let target = listeners[endpoint] else {
+            heap.push(.refused(node: node.index, dial: dial.raw), at: arrival + profile.delay)
+            return
+        }
+        let connection = Connection(
+            dialer: node, dialerID: nodes[Int(node.index)].nextConnectionID(), dial: dial,
+            listener: target.node,
+            listenerID: nil, port: target.port, toListener: toListener, toDialer: toDialer)
+        let index = Int32(connections.count)
+        connections.append(connection)
+        heap.push(.arrival(connection: index), at: arrival)
+    }
+
+    // MARK: events
+
+    private func perform(_ event: Event) {
+        switch event {
+        case .deadline(let index):
+            let node = nodes[Int(index)]
+            guard node.armed == now else { return }
+            eventCount += 1
+            node.armed = .distantFuture
+            node.deadlineReached(at: now)
+        case .segment(let index, let toDialer): deliver(index, toDialer: toDialer)
+        case .arrival(let index): arrive(index)
+        case .established(let index): establish(index)
+        case .refused(let index, let dial):
+            eventCount += 1
+            nodes[Int(index)].dialFailed(DialID(dial), .networkFailure("connection refused"), at: now)
+        case .closed(let index, let toDialer): end(index, toDialer: toDialer)
+        case .script(let index):
+            eventCount += 1
+            scripts[Int(index)](self)
+        }
+    }
+
+    private func enqueue(_ bytes: [UInt8], on index: Int32, toDialer: Bool) {
+        let i = Int(index)
+        let arrival: Instant
+        if toDialer {
+            arrival = connections[i].toDialer.arrivalTime(of: bytes.count, sentAt: now)
+            connections[i].pendingToDialer.append(bytes)
+        } else {
+            arrival = connections[i].toListener.arrivalTime(of: bytes.count, sentAt: now)
+            connections[i].pendingToListener.append(bytes)
+        }
+        heap.push(.segment(connection: index, toDialer: toDialer), at: arrival)
+    }
+
+    private func takeSegment(_ i: Int, toDialer: Bool) -> [UInt8] {
+        if toDialer {
+            let bytes = connections[i].pendingToDialer[connections[i].headToDialer]
+            connections[i].headToDialer += 1
+            if connections[i].headToDialer == connections[i].pendingToDialer.count {
+                connections[i].pendingToDialer.removeAll(keepingCapacity: true)
+                connections[i].headToDialer = 0
+            }
+            return bytes
+        }
+        let bytes = connections[i].pendingToListener[connections[i].headToListener]
+        connections[i].headToListener += 1
+        if connections[i].headToListener == connections[i].pendingToListener.count {
+            connections[i].pendingToListener.removeAll(keepingCapacity: true)
+            connections[i].headToListener = 0
+        }
+        return bytes
+    }
+
+    private func deliver(_ index: Int32, toDialer: Bool) {
+        let i = Int(index)
+        let bytes = takeSegment(i, toDialer: toDialer)
+        let (node, id): (NodeID, ConnectionID?)
+        if toDialer {
+            (node, id) = (connections[i].dialer, connections[i].dialerOpen ? connections[i].dialerID : nil)
+        } else {
+            (node, id) = (
+                connections[i].listener, connections[i].listenerOpen ? connections[i].listenerID : nil
+            )
+        }
+        guard let id, nodes[Int(node.index)].connections[id] != nil else { return }
+        eventCount += 1
+        deliveredBytes += UInt64(bytes.count)
+        fold(UInt64(UInt32(bitPattern: node.index)) << 32 ^ now.nanoseconds)
+        fold(bytes)
+        nodes[Int(node.index)].received(bytes, on: id, at: now)
+    }
+
+    private func arrive(_ index: Int32) {
+        let i = Int(index)
+        guard connections[i].dialerOpen else { return }
+        eventCount += 1
+        let listener = connections[i].listener
+        let id = nodes[Int(listener.index)].nextConnectionID()
+        connections[i].listenerID = id
+        nodes[Int(listener.index)].connections[id] = index
+        let established = connections[i].toDialer.arrivalTime(of: 0, sentAt: now)
+        heap.push(.established(connection: index), at: established)
+        let origin = ConnectionOrigin.accepted(
+            on: connections[i].port, from: "node-\(connections[i].dialer.index)")
+        nodes[Int(listener.index)].opened(id, origin, at: now)
+    }
+
+    private func establish(_ index: Int32) {
+        let i = Int(index)
+        eventCount += 1
+        let dialer = connections[i].dialer
+        nodes[Int(dialer.index)].connections[connections[i].dialerID] = index
+        nodes[Int(dialer.index)].opened(connections[i].dialerID, .dialed(connections[i].dial), at: now)
+    }
+
+    private func end(_ index: Int32, toDialer: Bool) {
+        let i = Int(index)
+        let (node, id): (NodeID, ConnectionID?)
+        if toDialer {
+            guard connections[i].dialerOpen else { return }
+            connections[i].dialerOpen = false
+            (node, id) = (connections[i].dialer, connections[i].dialerID)
+        } else {
+            guard connections[i].listenerOpen else { return }
+            connections[i].listenerOpen = false
+            (node, id) = (connections[i].listener, connections[i].listenerID)
+        }
+        eventCount += 1
+        if let id {
+            nodes[Int(node.index)].connections[id] = nil
+            let isOwn = connections[i].closedByDialer == toDialer
+            nodes[Int(node.index)].closed(id, isOwn ? connections[i].closeReason : .peerClosed, at: now)
+        }
+    }
+
+    private func isDialer(_ node: NodeID, of index: Int32) -> Bool { connections[Int(index)].dialer == node }
+
+    private func typed<M: Machine & ~Copyable>(_ id: NodeID, as type: M.Type) -> MachineNode<M> {
+        guard let node = nodes[Int(id.index)] as? MachineNode<M> else {
+            preconditionFailure("node \(id.index) is no \(type)")
+        }
+        return node
+    }
+
+    @inline(__always)
+    private func fold(_ word: UInt64) {
+        hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15
+        hash ^= hash >> 29
+    }
+
+    private func fold(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { raw in
+            var i = 0
+            while i + 8 <= raw.count {
+                fold(raw.loadUnaligned(fromByteOffset: i, as: UInt64.self))
+                i += 8
+            }
+            var tail = UInt64(raw.count)
+            while i < raw.count {
+                tail = tail << 8 | UInt64(raw[i])
+                i += 1
+            }
+            fold(tail)
+        }
+    }
+}
