@@ -1,0 +1,21 @@
+/// Every bound of this room.
+enum Limits {
+    /// Bytes of the shortest possible input: outpoint 36, empty script 1, sequence 4. A count prefix never reserves
+    /// more memory than the bytes behind it can fill.
+    static let inputBytesMin = 41
+    /// Value 8 and an empty script 1.
+    static let outputBytesMin = 9
+    /// Version 4, two counts, lock time 4.
+    static let transactionBytesMin = 10
+    /// Core's MAX_SCRIPT_SIZE: a longer script can never be spent.
+    static let scriptBytesMax = 10_000
+    /// BIP141: a witness program has 2 to 40 bytes.
+    static let witnessProgramBytes = 2...40
+    /// BIP173: a Bech32 string has at most 90 characters.
+    static let bech32CharactersMax = 90
+    /// Longest text that Base58 will look at. Decoding is quadratic, and no address or key has more than 111.
+    static let base58CharactersMax = 256
+    /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so that a scan
+    /// stops at the first step with a candidate.
+    static let scanCandidates = 16
+}
