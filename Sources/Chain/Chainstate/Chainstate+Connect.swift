@@ -1,0 +1,154 @@
+public import Bitcoin
+
+extension Chainstate {
+    /// Applies a block on top of the tip. Throws without a trace when it breaks a rule. Returns the coins it spent.
+    mutating func connect(
+        _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
+    ) throws(Rejection) -> [Coin] {
+        let height = tree[id].height
+        let isVerified = tree[id].isVerified
+        if !isVerified { try checkUnique(block) }
+        var spent: [Coin] = []
+        var applied = 0
+        do throws(Rejection) {
+            var fees: Int64 = 0
+            var operations = 0
+            for transaction in block.transactions {
+                let first = spent.count
+                fees += try spend(transaction, at: height, isVerified: isVerified, into: &spent)
+                if !isVerified {
+                    operations += SignatureOperations.cost(
+                        transaction, spending: spent[first...].map(\.output))
+                    if operations > ChainLimits.blockSigOpsCost { throw .consensus("bad-blk-sigops") }
+                }
+                coins.insertOutputs(of: transaction, height: UInt32(height))
+                applied += 1
+            }
+            try checkReward(block, fees: fees, height: height)
+            if !isVerified { try checkScripts(block, spent: spent, scriptsKnown: scriptsKnown) }
+        } catch {
+            undo(block.transactions[..<applied], spent: spent)
+            throw error
+        }
+        return spent
+    }
+
+    /// Takes a block off the tip.
+    mutating func disconnect(_ block: Block, spent: [Coin]) {
+        undo(block.transactions[...], spent: spent)
+    }
+
+    /// BIP30: no transaction may hide an unspent one of the same id.
+    private func checkUnique(_ block: Block) throws(Rejection) {
+        for transaction in block.transactions {
+            let txid = transaction.txid
+            for index in transaction.outputs.indices
+            where coins[OutPoint(txid: txid, index: UInt32(index))] != nil {
+                throw .consensus("bad-txns-BIP30", detail: "tried to overwrite transaction")
+            }
+        }
+    }
+
+    /// Takes the transaction's inputs out of the set and returns its fee. On error the inputs taken so far are put back.
+    private mutating func spend(
+        _ transaction: Transaction, at height: Int, isVerified: Bool, into spent: inout [Coin]
+    ) throws(Rejection) -> Int64 {
+        guard !transaction.isCoinbase else { return 0 }
+        let first = spent.count
+        do throws(Rejection) {
+            for input in transaction.inputs {
+                guard let coin = coins.remove(input.previousOutput) else {
+                    throw Rejection(
+                        .consensus, "bad-txns-inputs-missingorspent",
+                        detail: "CheckTxInputs: inputs missing/spent")
+                }
+                spent.append(coin)
+            }
+            let taken = Array(spent[first...])
+            let fee = try TransactionChecks.fee(
+                transaction, spending: taken, height: height, maturity: parameters.coinbaseMaturity)
+            let lock = SequenceLock(transaction, coinHeights: taken.map { Int($0.height) }) {
+                medianTime(at: min($0, self.height))
+            }
+            guard lock.isMet(height: height, previousMedianTime: tip.medianTime) else {
+                throw .consensus("bad-txns-nonfinal")
+            }
+            return fee
+        } catch {
+            for (input, coin) in zip(transaction.inputs, spent[first...]) {
+                coins.insert(coin, at: input.previousOutput)
+            }
+            spent.removeSubrange(first...)
+            throw error
+        }
+    }
+
+    private func checkReward(_ block: Block, fees: Int64, height: Int) throws(Rejection) {
+        let claimed = block.transactions[0].outputs.reduce(Int64(0)) { $0 + $1.value }
+        let limit = fees + parameters.subsidy(at: height)
+        if claimed > limit {
+            throw .consensus(
+                "bad-cb-amount", detail: "coinbase pays too much (actual=\(claimed) vs limit=\(limit))")
+        }
+    }
+
+    private func checkScripts(
+        _ block: Block, spent: [Coin], scriptsKnown: (Hash256) -> Bool
+    ) throws(Rejection) {
+        var next = 0
+        for transaction in block.transactions.dropFirst() {
+            let coins = spent[next..<next + transaction.inputs.count]
+            next += transaction.inputs.count
+            if scriptsKnown(transaction.wtxid) { continue }
+            do throws(ScriptFailure) {
+                try ScriptFailure.check(transaction, spending: coins.map(\.output), flags: .consensus)
+            } catch {
+                throw .consensus(
+                    "block-script-verify-flag-failed (\(error.error.rawValue))", detail: error.place)
+            }
+        }
+    }
+
+    private mutating func undo(_ transactions: ArraySlice<Transaction>, spent: [Coin]) {
+        var rest = spent[...]
+        for transaction in transactions.reversed() {
+            coins.removeOutputs(of: transaction)
+            guard !transaction.isCoinbase else { continue }
+            for input in transaction.inputs.reversed() {
+                guard let coin = rest.popLast() else {
+                    preconditionFailure("undo data shorter than the block")
+                }
+                coins.insert(coin, at: input.previousOutput)
+            }
+        }
+    }
+}
+
+/// A script that failed, and where.
+public struct ScriptFailure: Error, Equatable, Sendable {
+    public var error: ScriptError
+    /// Core's words for the place.
+    public var place: String
+
+    /// Verifies every input of a transaction.
+    public static func check(
+        _ transaction: Transaction, spending outputs: [TransactionOutput], flags: ScriptFlags
+    ) throws(ScriptFailure) {
+        let hasher = SignatureHasher(transaction, spending: outputs)
+        for (index, input) in transaction.inputs.enumerated() {
+            do throws(ScriptError) {
+                try ScriptVerifier.verify(
+                    scriptSig: input.scriptSig, scriptPubKey: outputs[index].scriptPubKey,
+                    witness: input.witness,
+                    flags: flags, checker: SignatureChecker(hasher, input: index))
+            } catch {
+                let out = input.previousOutput
+                throw ScriptFailure(
+                    error: error,
+                    place:
+                        "input \(index) of \(transaction.txid.displayHex) (wtxid \(transaction.wtxid.displayHex)), "
+                        + "spending \(out.txid.displayHex):\(out.index)")
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+public import Bitcoin
+
+extension Chainstate {
+    /// Moves to the best candidate. `expecting` is the block that just arrived: its body need not be decoded
+    /// again, and its rejection is reported.
+    mutating func activate(
+        expecting: (id: BlockID, block: Block)? = nil, scriptsKnown: (Hash256) -> Bool = { _ in false }
+    ) -> (changes: [ChainChange], rejection: Rejection?) {
+        var changes: [ChainChange] = []
+        var rejection: Rejection?
+        while let best = bestCandidate(), isBetter(best, than: tipID) {
+            let fork = forkPoint(of: best)
+            while tipID != fork { changes.append(disconnectTip()) }
+            var path: [BlockID] = []
+            var at = best
+            while at != fork {
+                path.append(at)
+                at = tree[at].previous
+            }
+            for id in path.reversed() {
+                let isExpected = id == expecting?.id
+                guard let block = isExpected ? expecting?.block : self.block(id) else {
+                    preconditionFailure("a linked candidate without a body")
+                }
+                do throws(Rejection) {
+                    changes.append(try connectTip(block, as: id, scriptsKnown: scriptsKnown))
+                } catch {
+                    if isExpected { rejection = error }
+                    markInvalid(id)
+                    break
+                }
+            }
+        }
+        dropPoorCandidates()
+        return (changes, rejection)
+    }
+
+    /// Marks a block invalid by an operator's word and leaves its chain.
+    public mutating func invalidate(_ id: BlockID) -> [ChainChange] {
+        precondition(id != 0, "the genesis cannot be invalid")
+        var changes: [ChainChange] = []
+        while isActive(id) { changes.append(disconnectTip()) }
+        markInvalid(id)
+        collectCandidates()
+        return changes + activate().changes
+    }
+
+    /// Forgets that a block and its ancestors and descendants are invalid; they are judged again.
+    public mutating func reconsider(_ id: BlockID) -> [ChainChange] {
+        let height = tree[id].height
+        for other in tree.entries.indices where tree[other].isInvalid {
+            let (low, high) = tree[other].height < height ? (other, id) : (id, other)
+            if tree.ancestor(of: high, at: tree[low].height) == low {
+                tree[other].status = tree[other].hasBody ? .stored : .headerOnly
+            }
+        }
+        collectCandidates()
+        return activate().changes
+    }
+
+    /// Prefers this block among those of equal work, as if it had come first.
+    public mutating func prefer(_ id: BlockID) -> [ChainChange] {
+        guard !(tree[id].chainWork < tip.chainWork) else { return [] }
+        tree[id].precedence = nextPrecious
+        nextPrecious -= 1
+        if !tree[id].isInvalid, tree[id].hasBody, !unlinked.contains(where: { $0.child == id }),
+            !candidates.contains(id)
+        {
+            candidates.append(id)
+        }
+        return activate().changes
+    }
+
+    private mutating func connectTip(
+        _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
+    ) throws(Rejection) -> ChainChange {
+        let spent = try connect(block, as: id, scriptsKnown: scriptsKnown)
+        tree[id].undo = spent
+        tree[id].status = .connected
+        tree[id].isVerified = true
+        active.append(id)
+        for (position, transaction) in block.transactions.enumerated() {
+            transactionIndex[transaction.txid] = TransactionPlace(block: Int32(id), position: Int32(position))
+        }
+        return .connected(id, block, spent: spent)
+    }
+
+    private mutating func disconnectTip() -> ChainChange {
+        let id = tipID
+        precondition(id != 0, "the genesis cannot be disconnected")
+        guard let block = self.block(id) else { preconditionFailure("the tip without a body") }
+        let spent = tree[id].undo
+        disconnect(block, spent: spent)
+        tree[id].undo = []
+        active.removeLast()
+        for transaction in block.transactions { transactionIndex[transaction.txid] = nil }
+        if !candidates.contains(id) { candidates.append(id) }
+        return .disconnected(id, block, spent: spent)
+    }
+
+    private mutating func markInvalid(_ id: BlockID) {
+        tree[id].status = .invalid
+        // Descendants came later, so one pass in the order of arrival finds them all.
+        for other in tree.entries.indices.dropFirst(id + 1)
+        where tree[tree[other].previous].isInvalid && !tree[other].isInvalid {
+            tree[other].status = .descendsFromInvalid
+        }
+        candidates = candidates.filter { !tree[$0].isInvalid }
+    }
+
+    private func bestCandidate() -> BlockID? {
+        var best: BlockID?
+        for id in candidates where best.map({ isBetter(id, than: $0) }) ?? true { best = id }
+        return best
+    }
+
+    private func isBetter(_ a: BlockID, than b: BlockID) -> Bool {
+        if tree[a].chainWork != tree[b].chainWork { return tree[b].chainWork < tree[a].chainWork }
+        return tree[a].precedence < tree[b].precedence
+    }
+
+    private func forkPoint(of id: BlockID) -> BlockID {
+        var at = id
+        while !isActive(at) { at = tree[at].previous }
+        return at
+    }
+
+    /// Candidates that fell behind the tip; those of equal work stay, for `prefer`.
+    private mutating func dropPoorCandidates() {
+        let work = tip.chainWork
+        let tipID = tipID
+        candidates = candidates.filter { !(tree[$0].chainWork < work) && $0 != tipID }
+    }
+
+    private mutating func collectCandidates() {
+        candidates = tree.entries.indices.filter { id in
+            tree[id].hasBody && !tree[id].isInvalid && !(tree[id].chainWork < tip.chainWork)
+                && !unlinked.contains { $0.child == id }
+        }
+    }
+
+    /// Every block without a child, the active tip included, highest first as getchaintips lists them.
+    public var tips: [BlockID] {
+        var hasChild = [Bool](repeating: false, count: tree.entries.count)
+        for entry in tree.entries where entry.previous >= 0 { hasChild[entry.previous] = true }
+        return hasChild.indices.filter { !hasChild[$0] || $0 == tipID }.sorted {
+            (tree[$0].height, $1) > (tree[$1].height, $0)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+public import Bitcoin
+
+/// What happened to the active chain, in order.
+public enum ChainChange: Sendable {
+    case connected(BlockID, Block, spent: [Coin])
+    case disconnected(BlockID, Block, spent: [Coin])
+}
+
+/// The answer to a block.
+public struct BlockVerdict: Sendable {
+    /// Why it was refused; nil if it was not.
+    public var rejection: Rejection?
+    /// False if it was here already.
+    public var isNew = false
+    public var id: BlockID?
+    /// Whether connecting it was tried, so that its worth is known.
+    public var wasTried = false
+    public var changes: [ChainChange] = []
+
+    /// BIP22's answer: nil means accepted.
+    public var submitResult: String? {
+        if let rejection { return rejection.reason }
+        if !isNew { return "duplicate" }
+        return wasTried ? nil : "inconclusive"
+    }
+}
+
+/// The blocks, the active chain and its coins; decides what is valid and which chain is best.
+public struct Chainstate: Sendable {
+    public let parameters: NetworkParameters
+    public internal(set) var tree: BlockTree
+    /// The active chain by height.
+    public internal(set) var active: [BlockID] = [0]
+    public internal(set) var coins = CoinSet()
+    /// Blocks of the active chain by the transactions they hold: block and place in it.
+    public internal(set) var transactionIndex: [Hash256: TransactionPlace] = [:]
+    /// Bodies whose parent has none yet.
+    var unlinked: [(parent: BlockID, child: BlockID)] = []
+    /// Blocks that could become the tip: linked, not invalid, at least as much work as the tip.
+    var candidates: [BlockID] = []
+    var nextPrecious: Int64 = -1
+    var sideBlockCount = 0
+    /// Bytes of all bodies.
+    public internal(set) var storedBytes = 0
+
+    public struct TransactionPlace: Sendable, Equatable {
+        public var block: Int32
+        public var position: Int32
+    }
+
+    public init(_ parameters: NetworkParameters) {
+        self.parameters = parameters
+        tree = BlockTree(genesis: parameters.genesis)
+        let body = parameters.genesis.bytes()
+        tree[0].body = body
+        tree[0].status = .connected
+        tree[0].isVerified = true
+        tree[0].transactionCount = 1
+        tree[0].weight = parameters.genesis.weight
+        tree[0].strippedSize = parameters.genesis.baseSize
+        storedBytes = body.count
+    }
+
+    public var tipID: BlockID { active[active.count - 1] }
+    public var tip: BlockEntry { tree[tipID] }
+    public var height: Int { active.count - 1 }
+
+    public func isActive(_ id: BlockID) -> Bool {
+        let height = tree[id].height
+        return height < active.count && active[height] == id
+    }
+
+    /// The active block at `height`; nil above the tip.
+    public func entry(at height: Int) -> BlockEntry? {
+        active.indices.contains(height) ? tree[active[height]] : nil
+    }
+
+    public func block(_ id: BlockID) -> Block? { tree[id].hasBody ? try? Block(bytes: tree[id].body) : nil }
+
+    /// Median time of the active block at `height`.
+    func medianTime(at height: Int) -> UInt32 { tree[active[height]].medianTime }
+
+    /// Judges a header by itself and by its place; remembers it when it is good.
+    public mutating func accept(
+        _ header: BlockHeader, hash: Hash256, now: UInt32
+    ) throws(Rejection) -> BlockID {
+        if let known = tree.id(of: hash) {
+            if tree[known].isInvalid { throw Rejection(.cachedInvalid, "duplicate-invalid") }
+            return known
+        }
+        try BlockChecks.proofOfWork(header, hash: hash, limit: parameters.proofOfWorkLimit)
+        guard let previous = tree.id(of: header.previousBlockHash) else {
+            throw Rejection(.missingPrevious, "prev-blk-not-found")
+        }
+        if tree[previous].isInvalid { throw Rejection(.invalidPrevious, "bad-prevblk") }
+        try BlockChecks.header(
+            header, bits: parameters.bits, medianTime: tree[previous].medianTime, now: now)
+        return tree.insert(header, hash: hash, after: previous)
+    }
+
+    /// Judges a block, keeps it if it stands, and moves to the best chain. `bytes` is its encoding with
+    /// witnesses. `trusted` says that an earlier life verified it: restores skip scripts and the body's checks.
+    public mutating func accept(
+        _ block: Block, bytes: [UInt8], now: UInt32, trusted: Bool = false,
+        scriptsKnown: (Hash256) -> Bool = { _ in false }
+    ) -> BlockVerdict {
+        var verdict = BlockVerdict()
+        let hash = block.hash
+        do throws(Rejection) {
+            if !trusted {
+                try BlockChecks.proofOfWork(block.header, hash: hash, limit: parameters.proofOfWorkLimit)
+                try BlockChecks.contextFree(block)
+            }
+            let id = try accept(block.header, hash: hash, now: trusted ? .max : now)
+            verdict.id = id
+            if tree[id].hasBody { return verdict }
+            try store(block, bytes: bytes, as: id, trusted: trusted)
+        } catch {
+            verdict.rejection = error
+            return verdict
+        }
+        verdict.isNew = true
+        guard let id = verdict.id else { return verdict }
+        if tree[id].status == .stored, isLinked(id) { link(id) }
+        let outcome = activate(expecting: (id, block), scriptsKnown: scriptsKnown)
+        verdict.changes = outcome.changes
+        verdict.rejection = outcome.rejection
+        verdict.wasTried = outcome.rejection != nil || tree[id].status == .connected
+        return verdict
+    }
+
+    private mutating func store(
+        _ block: Block, bytes: [UInt8], as id: BlockID, trusted: Bool
+    ) throws(Rejection) {
+        let previous = tree[id].previous
+        let extendsTip = previous == tipID
+        if !trusted {
+            if !extendsTip, sideBlockCount >= ChainLimits.sideBlocks {
+                throw .policy("too-many-side-blocks", detail: "limit \(ChainLimits.sideBlocks)")
+            }
+            do throws(Rejection) {
+                try BlockChecks.contextual(
+                    block, height: tree[id].height, medianTime: tree[previous].medianTime)
+            } catch {
+                if error.kind != .mutated { tree[id].status = .invalid }
+                throw error
+            }
+        }
+        if !extendsTip { sideBlockCount += 1 }
+        tree[id].body = bytes
+        tree[id].status = .stored
+        tree[id].isVerified = trusted
+        tree[id].transactionCount = block.transactions.count
+        tree[id].weight = block.weight
+        tree[id].strippedSize = block.baseSize
+        storedBytes += bytes.count
+    }
+
+    /// Whether every ancestor has its body.
+    private mutating func isLinked(_ id: BlockID) -> Bool {
+        let previous = tree[id].previous
+        if tree[previous].hasBody, !unlinked.contains(where: { $0.child == previous }) { return true }
+        unlinked.append((previous, id))
+        return false
+    }
+
+    /// Makes `id` and everything that waited for it candidates.
+    private mutating func link(_ id: BlockID) {
+        var queue = [id]
+        while let next = queue.popLast() {
+            if !tree[next].isInvalid, !(tree[next].chainWork < tip.chainWork) { candidates.append(next) }
+            queue += unlinked.filter { $0.parent == next }.map(\.child)
+            unlinked.removeAll { $0.parent == next }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+public import Bitcoin
+
+/// Core's UpdateUncommittedBlockStructures: miners of the old school submit a coinbase with the commitment but
+/// without its witness, which submitblock fills in. Peers and proposals get no such help.
+public enum CoinbaseRepair {
+    public static func repair(_ block: Block) -> Block {
+        guard let coinbase = block.transactions.first, coinbase.isCoinbase, !coinbase.hasWitness,
+            WitnessCommitment.outputIndex(in: coinbase) != nil
+        else { return block }
+        var input = coinbase.inputs[0]
+        input.witness = [WitnessCommitment.reservedValue]
+        var repaired = block
+        repaired.transactions[0] = Transaction(
+            version: coinbase.version, inputs: [input], outputs: coinbase.outputs, lockTime: coinbase.lockTime
+        )
+        return repaired
+    }
+}
