@@ -44,6 +44,9 @@ public enum V1Limits {
     /// Bytes of extranonce2: cgminer allows 8, some firmware 16.
     public static let extranonce2Max = 16
 
+    /// Siblings of a job: a block has fewer than 2^16 transactions, so a path has at most 16; 32 is room.
+    public static let merkleBranchMax = 32
+
     /// Text fields that a peer names (worker, password, user agent).
     public static let textMax = 255
 }
