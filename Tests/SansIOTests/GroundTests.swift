@@ -18,7 +18,9 @@ struct BytesTests {
         writer.write(utf8: "tip")
         func readAll(_ bytes: [UInt8]) throws(ByteReaderError) {
             var reader = ByteReader(bytes.span.bytes)
-            let small: [UInt64] = [UInt64(try reader.u8()), UInt64(try reader.u16()), UInt64(try reader.u24())]
+            let small: [UInt64] = [
+                UInt64(try reader.u8()), UInt64(try reader.u16()), UInt64(try reader.u24()),
+            ]
             #expect(small == [0xab, 0x1234, 0xabcdef])
             let large: [UInt64] = [UInt64(try reader.u32()), try reader.u64()]
             #expect(large == [0xdead_beef, 0x0123_4567_89ab_cdef])
