@@ -14,7 +14,7 @@ enum Limits {
     /// BIP173: a Bech32 string has at most 90 characters.
     static let bech32CharactersMax = 90
     /// Longest text that Base58 will look at. Decoding is quadratic, and no address or key has more than 111.
-    static let base58CharactersMax = 256
+    static let base58CharactersMax = 512
     /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so that a scan
     /// stops at the first step with a candidate.
     static let scanCandidates = 16

@@ -29,7 +29,7 @@ public enum Base58 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Nil for any character that is no digit, also a space, and for more than 256 characters.
+    /// Nil for any character that is no digit, also a space, and for more than 512 characters.
     public static func decode(_ text: String) -> [UInt8]? {
         guard text.utf8.count <= Limits.base58CharactersMax else { return nil }
         let zeros = text.utf8.prefix { $0 == alphabet[0] }.count

@@ -43,6 +43,13 @@ public struct BlockHeader: Hashable, Sendable {
         nonce = try reader.u32()
     }
 
+    /// Reads a header that is all of `bytes`.
+    public init(bytes: [UInt8]) throws(ByteReaderError) {
+        var reader = ByteReader(bytes.span.bytes)
+        try self.init(from: &reader)
+        try reader.end()
+    }
+
     public var bytes: [UInt8] { withEncoded { Array($0) } }
 
     /// Lends the 80 bytes, which are laid out on the stack.

@@ -41,9 +41,10 @@ public struct Target: Hashable, Sendable, Comparable {
     /// The mean number of hashes until one meets the target: 2^256 / (value + 1).
     public var expectedHashes: Double { 0x1p256 / (value.double + 1) }
 
-    /// What a block at this target adds to a chain's work: floor(2^256 / (value + 1)), as Core's `GetBlockProof`.
-    /// For the easiest target, whose single hash always meets it, this is 1.
+    /// What a block at this target adds to a chain's work: floor(2^256 / (value + 1)), as Core's `GetBlockProof`, which
+    /// gives zero for a target of zero.
     public var work: UInt256 {
+        if value.isZero { return .zero }
         // 2^256 does not fit, but 2^256 / (t + 1) = (2^256 - t - 1) / (t + 1) + 1 = ~t / (t + 1) + 1.
         let (next, overflow) = value.addingReportingOverflow(.one)
         return overflow ? .one : ~value / next + .one
