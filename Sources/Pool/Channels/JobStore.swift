@@ -1,0 +1,106 @@
+import Bitcoin
+import SansIO
+import Stratum
+
+/// The server's jobs: few, bounded, ordered by id, and one copy for all channels.
+struct JobStore: Sendable {
+    /// Ascending by id: active jobs of the present tip and future jobs.
+    private(set) var jobs: [Job] = []
+    private(set) var tip: Tip?
+    /// The job that a new channel starts with.
+    private(set) var currentID: UInt32?
+    /// How many times a job became active.
+    private(set) var activations: UInt64 = 0
+    /// The template of the current job, to make another job of it.
+    private(set) var currentTemplate: TemplateDistribution.NewTemplate?
+    private(set) var solutionsSent = 0
+    private var lastID: UInt32 = 0
+    /// Ids up to here that are not held died with an older tip.
+    private var staleThrough: UInt32 = 0
+    private var futureTemplates: [TemplateDistribution.NewTemplate] = []
+
+    enum Lookup: Equatable { case found(Int), stale, unknown }
+
+    var isReady: Bool { tip != nil && currentID != nil }
+    var current: Job? { currentID.flatMap { id in jobs.last { $0.id == id } } }
+    var futures: [Job] { jobs.filter { $0.activation == 0 } }
+    /// The oldest activation that a share may still refer to.
+    var oldestActivation: UInt64 { jobs.first { $0.activation > 0 }?.activation ?? activations }
+
+    mutating func takeID() -> UInt32 {
+        lastID &+= 1
+        if lastID == 0 { lastID = 1 }
+        return lastID
+    }
+
+    mutating func countSolution() { solutionsSent += 1 }
+
+    /// Where an active job lies; shares are searched from the newest.
+    func find(_ id: UInt32) -> Lookup {
+        var index = jobs.count - 1
+        while index >= 0 {
+            if jobs[index].id == id { return jobs[index].activation > 0 ? .found(index) : .unknown }
+            index -= 1
+        }
+        return id > 0 && id <= staleThrough ? .stale : .unknown
+    }
+
+    /// Keeps a future job until its SetNewPrevHash.
+    mutating func addFuture(_ job: Job, of template: TemplateDistribution.NewTemplate, limit: Int) {
+        jobs.append(job)
+        futureTemplates.append(template)
+        if futureTemplates.count > limit {
+            let dropped = futureTemplates.removeFirst().templateID
+            jobs.removeAll { $0.activation == 0 && $0.templateID == dropped }
+        }
+    }
+
+    /// Makes a job current on the present tip.
+    mutating func addActive(_ job: Job, of template: TemplateDistribution.NewTemplate, limit: Int) {
+        var job = job
+        activations += 1
+        job.activation = activations
+        jobs.append(job)
+        currentID = job.id
+        currentTemplate = template
+        while jobs.count(where: { $0.activation > 0 }) > limit {
+            guard let oldest = jobs.firstIndex(where: { $0.activation > 0 }) else { break }
+            jobs.remove(at: oldest)
+        }
+    }
+
+    enum Activation: Equatable { case newTip(UInt32), sameTip(UInt32), unknownTemplate }
+
+    /// Makes the future job of this template current on a tip. On another tip than before all other active
+    /// jobs end; on the same one they stay good, because their blocks would still be blocks.
+    mutating func activate(_ message: TemplateDistribution.SetNewPrevHash, at now: Instant) -> Activation {
+        guard let place = futureTemplates.firstIndex(where: { $0.templateID == message.templateID }),
+            let index = jobs.firstIndex(where: {
+                $0.activation == 0 && $0.templateID == message.templateID
+            })
+        else { return .unknownTemplate }
+        let template = futureTemplates.remove(at: place)
+        let id = jobs[index].id
+        let isNewTip = tip?.prevHash != message.prevHash
+        activations += 1
+        jobs[index].activation = activations
+        if isNewTip {
+            jobs.removeAll { $0.activation > 0 && $0.id != id }
+            staleThrough = lastID
+            solutionsSent = 0
+        }
+        tip = Tip(
+            epoch: (tip?.epoch ?? 0) &+ (isNewTip ? 1 : 0), prevHash: message.prevHash,
+            minNTime: message.headerTimestamp, bits: message.nBits, target: message.target,
+            receivedAt: now)
+        currentID = id
+        currentTemplate = template
+        return isNewTip ? .newTip(id) : .sameTip(id)
+    }
+
+    /// Forgets future jobs: their provider is gone and will never name them again.
+    mutating func dropFutures() {
+        futureTemplates.removeAll()
+        jobs.removeAll { $0.activation == 0 }
+    }
+}

@@ -1,0 +1,113 @@
+import Bitcoin
+import SansIO
+import Stratum
+
+/// Standard channels mine headers, extended channels also roll the extranonce (SV2 section 5.2).
+public enum ChannelKind: UInt8, Sendable, Hashable {
+    case standard
+    case extended
+}
+
+/// Names a channel of the whole server: channel ids count anew on each connection.
+public struct ChannelKey: Hashable, Sendable {
+    public var connection: ConnectionID
+    public var channel: UInt32
+
+    public init(connection: ConnectionID, channel: UInt32) {
+        self.connection = connection
+        self.channel = channel
+    }
+}
+
+/// A share as either kind of channel submits it.
+struct SubmittedShare: Sendable, Equatable {
+    var channelID: UInt32
+    var sequenceNumber: UInt32
+    var jobID: UInt32
+    var nonce: UInt32
+    var nTime: UInt32
+    var version: UInt32
+    /// Empty on a standard channel.
+    var extranonce: [UInt8]
+    var kind: ChannelKind
+}
+
+/// One channel: an id, a prefix, its targets and its seen shares. Jobs live in the ``JobStore``.
+struct MiningChannel: Sendable {
+    /// The extranonce of every coinbase of this server: prefix and rolled bytes together. All members of a group
+    /// need the same size, because the scriptSig's length is in the shared prefix.
+    static let fullExtranonceSize = 20
+    /// What an extended channel rolls.
+    static let rollableSize = 16
+
+    let key: ChannelKey
+    /// The connection's place in the server's table.
+    let connectionIndex: Int
+    let kind: ChannelKind
+    let identity: String
+    /// On a standard channel the whole extranonce: server, channel, zeros.
+    let extranoncePrefix: [UInt8]
+    /// The easiest target the client accepts.
+    var maximumTarget: Target
+    var targets: TargetHistory
+    var vardiff: Vardiff
+    var account: ChannelAccount
+    var batch = ShareBatch()
+    /// True while an entry for this channel waits in the queue of acknowledgements.
+    var isAcknowledgementQueued = false
+    private var seen = SeenShares()
+    private var seenEpoch: UInt32 = 0
+    /// In force after ``seen`` was full: harder than the job's target until the next tip.
+    private var ceiling: Target?
+    /// The last two jobs' merkle roots of a standard channel, newest first.
+    private var roots: (job: UInt32, root: Hash256, olderJob: UInt32, olderRoot: Hash256) = (
+        0, .zero, 0, .zero
+    )
+
+    init(
+        key: ChannelKey, connectionIndex: Int, kind: ChannelKind, identity: String, extranoncePrefix: [UInt8],
+        maximumTarget: Target, targets: TargetHistory, vardiff: Vardiff,
+        at now: Instant
+    ) {
+        self.key = key
+        self.connectionIndex = connectionIndex
+        self.kind = kind
+        self.identity = identity
+        self.extranoncePrefix = extranoncePrefix
+        self.maximumTarget = maximumTarget
+        self.targets = targets
+        self.vardiff = vardiff
+        account = ChannelAccount(at: now)
+    }
+
+    /// The root of a standard channel's header for this job.
+    mutating func merkleRoot(of job: Job) -> Hash256 {
+        if roots.job == job.id { return roots.root }
+        if roots.olderJob == job.id { return roots.olderRoot }
+        let root = job.merkleRoot(extranoncePrefix, [])
+        if job.id > roots.job { roots = (job.id, root, roots.job, roots.root) }
+        return root
+    }
+
+    /// A target harder than the jobs', if this channel's memory was full on this tip.
+    func ceiling(epoch: UInt32) -> Target? { seenEpoch == epoch ? ceiling : nil }
+
+    /// False if this channel was credited for the hash on this tip before.
+    mutating func remember(_ hash: Hash256, epoch: UInt32, limit: Int) -> Bool {
+        if seenEpoch != epoch {
+            seen.removeAll()
+            seenEpoch = epoch
+            ceiling = nil
+        }
+        switch seen.insert(hash, limit: limit) {
+        case .new: return true
+        case .duplicate: return false
+        case .full:
+            let harder = Target((ceiling ?? targets.latest.target).value >> 1)
+            ceiling = harder
+            seen.removeAll(above: harder)
+            if harder.isMet(by: hash) { _ = seen.insert(hash, limit: .max) }
+            return true
+        }
+    }
+}

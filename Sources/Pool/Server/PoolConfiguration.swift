@@ -1,0 +1,79 @@
+import Bitcoin
+import SansIO
+import Stratum
+
+/// What an operator decides about a pool.
+public struct PoolConfiguration: Sendable {
+    /// Signs the certificates; its public half is what miners put in the pool's address.
+    public var authority: AuthoritySecretKey
+    /// The server's own key of the Noise handshake.
+    public var staticKey: SecretKey
+    /// How long a certificate is good. A new one is issued when half of that is over.
+    public var certificateValidity = Interval.hours(1)
+    public var clock: WallClock
+    /// Feeds the handshakes' ephemeral keys. Two machines must not share one.
+    public var secretSeed: [UInt8]
+
+    public var templateProvider: Endpoint
+    /// Nil: the provider's certificate is not checked.
+    public var templateProviderAuthority: AuthorityPublicKey?
+
+    /// Where the block reward goes.
+    public var payout: Script
+    /// Text in the coinbase's scriptSig, at most 61 bytes of it.
+    public var signature = "/lab/"
+    /// First byte of every extranonce: two pools with different ids never give out the same work.
+    public var serverID: UInt8 = 0
+
+    /// Share rate of a channel whose target is right; SRI's default.
+    public var sharesPerMinute = 6.0
+    /// Shares in one acknowledgement; SRI's default.
+    public var shareBatchSize: UInt32 = 10
+    /// A share waits no longer for its acknowledgement, so that a slow miner hears from the pool in time.
+    public var shareBatchAge = Interval.seconds(5)
+    /// Hashes per second: the floor of vardiff, and what a channel that announces 0 starts with.
+    public var minimumHashRate = 1.0
+    /// False: targets follow the announced hash rates only.
+    public var isVardiffEnabled = true
+    /// Without a new template a new job is made of the old one after this time, so that a header-only miner
+    /// does not run out of work and a new target takes effect.
+    public var jobRefresh = Interval.seconds(60)
+    public var isVersionRollingAllowed = true
+    public var limits = PoolLimits()
+
+    public init(
+        authority: AuthoritySecretKey, staticKey: SecretKey, clock: WallClock, secretSeed: [UInt8],
+        templateProvider: Endpoint, payout: Script
+    ) {
+        self.authority = authority
+        self.staticKey = staticKey
+        self.clock = clock
+        self.secretSeed = secretSeed
+        self.templateProvider = templateProvider
+        self.payout = payout
+    }
+
+    /// The signature as bytes of one push.
+    var tag: [UInt8] { Array(signature.utf8.prefix(61)) }
+}
+
+extension ListenerID {
+    /// Stratum V2 mining, for devices and proxies.
+    public static let mining = ListenerID(1)
+    /// Job declaration. The port stands and says that the service is not there yet.
+    public static let jobDeclaration = ListenerID(2)
+}
+
+extension DialID {
+    public static let templateProvider = DialID(1)
+}
+
+/// What an operator may ask of a running pool.
+public enum PoolCommand: Sendable, Equatable {
+    /// The operating system's clock stepped.
+    case setClock(WallClock)
+    /// Close a connection, with a reason for the log.
+    case disconnect(ConnectionID, String)
+    /// Make a new job of the current template now.
+    case refreshJob
+}

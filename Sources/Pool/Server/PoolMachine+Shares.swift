@@ -1,0 +1,191 @@
+import Bitcoin
+import SansIO
+import Stratum
+
+/// Mining messages, and what a share goes through.
+extension PoolMachine {
+    mutating func handleMining(
+        _ frame: V2Frame, on place: Int, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
+    ) throws(V2DecodeError) {
+        guard let message = try Mining.Message(frame: frame) else {
+            countOddity(on: place, into: &effects)
+            return
+        }
+        switch message {
+        case .submitSharesStandard(let share):
+            submit(SubmittedShare(share), on: place, at: now, into: &effects)
+        case .submitSharesExtended(let share):
+            submit(SubmittedShare(share), on: place, at: now, into: &effects)
+        case .openStandardMiningChannel(let request):
+            open(PoolConnection.OpenRequest(request), on: place, at: now, into: &effects)
+        case .openExtendedMiningChannel(let request):
+            open(PoolConnection.OpenRequest(request), on: place, at: now, into: &effects)
+        case .updateChannel(let request): update(request, on: place, at: now, into: &effects)
+        case .closeChannel(let request): closeChannels(request, on: place, at: now, into: &effects)
+        case .setCustomMiningJob(let request):
+            connections[place]!.link.send(
+                Mining.SetCustomMiningJobError(
+                    channelID: request.channelID, requestID: request.requestID,
+                    errorCode: "jd-not-supported"), into: &out)
+            countOddity(on: place, into: &effects)
+        default:
+            // The rest goes from servers to clients.
+            countOddity(on: place, into: &effects)
+        }
+    }
+
+    private mutating func submit(
+        _ share: SubmittedShare, on place: Int, at now: Instant,
+        into effects: inout EffectBuffer<PoolObservation>
+    ) {
+        guard let index = connections[place]!.index(of: share.channelID), channels[index]!.kind == share.kind
+        else {
+            let key = ChannelKey(connection: connections[place]!.id, channel: share.channelID)
+            reject(share, key: key, .unknownChannel, on: place, into: &effects)
+            countOddity(on: place, into: &effects)
+            return
+        }
+        let judged = judge(share, channelAt: index, at: now)
+        if let hash = judged.blockHash {
+            submitBlock(share, hash: hash, channelAt: index, at: now, into: &effects)
+        }
+        switch judged.verdict {
+        case .accepted(let hash, let difficulty, let work):
+            effects.observe(.shareAccepted(channels[index]!.key, difficulty: difficulty, hash: hash))
+            credit(share, difficulty: difficulty, work: work, channelAt: index, at: now, on: place)
+        case .rejected(let reason):
+            channels[index]!.account.reject(reason)
+            reject(share, key: channels[index]!.key, reason, on: place, into: &effects)
+        }
+    }
+
+    private mutating func judge(
+        _ share: SubmittedShare, channelAt index: Int, at now: Instant
+    ) -> JudgedShare {
+        guard let tip = store.tip else { return .rejected(.unknownJob) }
+        switch store.find(share.jobID) {
+        case .unknown: return .rejected(.unknownJob)
+        case .stale: return .rejected(.stale)
+        case .found(let place):
+            let wall = max(
+                clock.unixSeconds(at: now),
+                tip.minNTime &+ UInt32(clamping: Int((now - tip.receivedAt).seconds)))
+            let (latest, overflow) = wall.addingReportingOverflow(configuration.limits.nTimeAhead)
+            let rules = ShareRules(
+                nTimeMax: overflow ? .max : latest,
+                seenSharesLimit: configuration.limits.seenSharesPerChannel)
+            return channels[index]!.judge(share, on: store.jobs[place], tip: tip, rules: rules)
+        }
+    }
+
+    private mutating func credit(
+        _ share: SubmittedShare, difficulty: Double, work: Double, channelAt index: Int, at now: Instant,
+        on place: Int
+    ) {
+        totals.sharesAccepted += 1
+        channels[index]!.account.accept(difficulty: difficulty, work: work, at: now)
+        if channels[index]!.vardiff.shareAccepted(work: work, at: now), configuration.isVardiffEnabled {
+            timers.set(.vardiff(index), now)
+        }
+        channels[index]!.batch.add(sequenceNumber: share.sequenceNumber, difficulty: difficulty)
+        if channels[index]!.batch.count >= configuration.shareBatchSize {
+            acknowledge(index, on: place)
+        } else if !channels[index]!.isAcknowledgementQueued {
+            channels[index]!.isAcknowledgementQueued = true
+            acknowledgements.append(index, channels[index]!.key, due: now + configuration.shareBatchAge)
+        }
+    }
+
+    private mutating func acknowledge(_ index: Int, on place: Int) {
+        guard let message = channels[index]!.batch.take(channelID: channels[index]!.key.channel) else {
+            return
+        }
+        connections[place]!.link.send(message, into: &out)
+    }
+
+    /// Batches that waited long enough.
+    mutating func acknowledgeDue(at now: Instant, into effects: inout EffectBuffer<PoolObservation>) {
+        while let (index, key) = acknowledgements.popDue(at: now) {
+            guard channels[index]?.key == key, let place = channels[index]?.connectionIndex else { continue }
+            channels[index]!.isAcknowledgementQueued = false
+            acknowledge(index, on: place)
+            flush(key.connection, into: &effects)
+        }
+    }
+
+    private mutating func reject(
+        _ share: SubmittedShare, key: ChannelKey, _ reason: ShareRejection, on place: Int,
+        into effects: inout EffectBuffer<PoolObservation>
+    ) {
+        totals.sharesRejected += 1
+        connections[place]!.link.send(
+            Mining.SubmitSharesError(
+                channelID: share.channelID, sequenceNumber: share.sequenceNumber, errorCode: reason.code),
+            into: &out)
+        effects.observe(.shareRejected(key, reason))
+    }
+
+    private mutating func submitBlock(
+        _ share: SubmittedShare, hash: Hash256, channelAt index: Int, at now: Instant,
+        into effects: inout EffectBuffer<PoolObservation>
+    ) {
+        guard case .found(let place) = store.find(share.jobID) else { return }
+        totals.blocksFound += 1
+        channels[index]!.account.countBlock()
+        let isSubmitted = store.solutionsSent < configuration.limits.solutionsPerTip
+        if isSubmitted {
+            store.countSolution()
+            let solution = TemplateDistribution.SubmitSolution(
+                templateID: store.jobs[place].templateID, version: share.version,
+                headerTimestamp: share.nTime, headerNonce: share.nonce,
+                coinbaseTx: store.jobs[place].coinbase.transaction(
+                    channels[index]!.extranoncePrefix, share.extranonce))
+            submit(solution, session: store.jobs[place].session, into: &effects)
+        }
+        effects.observe(
+            .blockFound(
+                channels[index]!.key, hash: hash, height: store.currentTemplate?.height,
+                isSubmitted: isSubmitted))
+    }
+}
+
+extension SubmittedShare {
+    init(_ share: Mining.SubmitSharesStandard) {
+        self.init(
+            channelID: share.channelID, sequenceNumber: share.sequenceNumber, jobID: share.jobID,
+            nonce: share.nonce, nTime: share.nTime, version: share.version, extranonce: [], kind: .standard)
+    }
+
+    init(_ share: Mining.SubmitSharesExtended) {
+        self.init(
+            channelID: share.channelID, sequenceNumber: share.sequenceNumber, jobID: share.jobID,
+            nonce: share.nonce, nTime: share.nTime, version: share.version, extranonce: share.extranonce,
+            kind: .extended)
+    }
+}
+
+extension PoolConnection.OpenRequest {
+    init(_ message: Mining.OpenStandardMiningChannel) {
+        self.init(
+            requestID: message.requestID, identity: message.userIdentity,
+            nominalHashRate: Double(message.nominalHashRate), maximumTarget: message.maxTarget,
+            minExtranonceSize: nil)
+    }
+
+    init(_ message: Mining.OpenExtendedMiningChannel) {
+        self.init(
+            requestID: message.requestID, identity: message.userIdentity,
+            nominalHashRate: Double(message.nominalHashRate), maximumTarget: message.maxTarget,
+            minExtranonceSize: message.minExtranonceSize)
+    }
+}
+
+extension TemplateDistribution.NewTemplate {
+    /// The height in the coinbase's first push (BIP34); nil when it has another form.
+    var height: UInt32? {
+        guard let first = coinbasePrefix.first else { return nil }
+        if (0x51...0x60).contains(first) { return UInt32(first - 0x50) }
+        guard (1...4).contains(first), coinbasePrefix.count > Int(first) else { return nil }
+        return coinbasePrefix[1...Int(first)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}
