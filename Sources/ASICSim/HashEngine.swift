@@ -1,0 +1,219 @@
+import Bitcoin
+import Hardware
+import SansIO
+
+/// All chips of one device: when they find a nonce, and which.
+///
+/// Two modes behind one face. The *model* draws the instant of the next share from the exponential law at the rate
+/// `hashrate x scale / expected hashes of the target` and, when the instant comes, searches one chip's own part of
+/// the nonce space for a hash that truly meets the target. The *hash* mode searches every nonce at a given rate, in
+/// slices, and finds what there is.
+///
+/// The engine is memoryless, as hashing is: any change of rate or target may redraw the instant without changing the
+/// law. It never searches a header twice: nonces are taken in order, then the next version.
+public struct HashEngine: Sendable {
+    public enum Mode: Hashable, Sendable {
+        case model
+        /// Nonces per second; nil for as fast as the driver calls, which only makes sense in real time.
+        case hash(maxRate: HashRate?)
+    }
+
+    private let mode: Mode
+    private let boards: Int
+    private let chipsPerBoard: Int
+    private let scale: Double
+
+    /// Rate before scaling; zero when the chips have no clock.
+    private var rate = HashRate.zero
+    private var errorRate = 0.0
+    private var current: Search?
+    /// Work on its way through the serial chain; the old one is searched until then.
+    private var incoming: (work: MiningWork, at: Instant)?
+    private var due: Instant?
+    /// The chip whose search did not end within one slice.
+    private var solvingChip: Int?
+    /// Hash mode: since when nonces are owed.
+    private var owedSince = Instant.start
+    private var random: PRNG
+
+    /// Headers hashed since the beginning.
+    public private(set) var hashes: UInt64 = 0
+    /// Expected hashes per share of the present work when that is too much for the solver; see the landing page.
+    public private(set) var excessiveHashes: Double?
+
+    /// `scale` in (0, 1] multiplies the modelled hash rate (not that of the hash mode).
+    public init(boards: Int, chipsPerBoard: Int, mode: Mode, scale: Double, seed random: PRNG) {
+        precondition(boards > 0 && chipsPerBoard > 0 && scale > 0 && scale.isFinite)
+        self.boards = boards
+        self.chipsPerBoard = chipsPerBoard
+        self.mode = mode
+        self.scale = scale
+        self.random = random
+    }
+
+    public var nextDeadline: Instant? { due }
+    /// Whether chips consume the power of hashing.
+    public var isHashing: Bool { rate > .zero && (current != nil || incoming != nil) }
+
+    /// The chips' clock or health changed.
+    public mutating func set(rate: HashRate, errorRate: Double, at now: Instant) {
+        self.errorRate = errorRate
+        guard rate != self.rate else { return }
+        self.rate = rate
+        arm(at: now)
+    }
+
+    /// Replaces the work. Until `delay` has passed the chips still answer for the old one.
+    public mutating func load(_ work: MiningWork, delay: Interval, at now: Instant) {
+        promote(at: now)
+        let mayKeepDraw = current?.work.target == work.target && due != nil && solvingChip == nil
+        if delay == .zero || current == nil {
+            start(work)
+        } else {
+            incoming = (work, now + delay)
+        }
+        if !mayKeepDraw { arm(at: incoming?.at ?? now) }
+    }
+
+    /// Forgets the work.
+    public mutating func idle() {
+        current = nil
+        incoming = nil
+        due = nil
+        solvingChip = nil
+        excessiveHashes = nil
+    }
+
+    /// Searches if it is time. At most one event; call again while ``nextDeadline`` is due.
+    public mutating func deadlineReached(at now: Instant) -> HashboardEvent? {
+        guard let due, due <= now else { return nil }
+        promote(at: now)
+        guard current != nil, rate > .zero else {
+            self.due = nil
+            return nil
+        }
+        return switch mode {
+        case .model: solve(at: now)
+        case .hash(let maxRate): grind(maxRate, at: now)
+        }
+    }
+
+    // MARK: Work
+
+    private mutating func start(_ work: MiningWork) {
+        current = Search(work: work, chips: boards * chipsPerBoard)
+        incoming = nil
+        solvingChip = nil
+    }
+
+    private mutating func promote(at now: Instant) {
+        guard let next = incoming, next.at <= now else { return }
+        start(next.work)
+    }
+
+    /// Sets the next deadline for the newest work.
+    private mutating func arm(at now: Instant) {
+        solvingChip = nil
+        guard let target = incoming?.work.target ?? current?.work.target, rate > .zero else {
+            due = nil
+            return
+        }
+        switch mode {
+        case .hash:
+            excessiveHashes = nil
+            owedSince = now
+            due = now + Limits.sliceInterval
+        case .model:
+            let expected = target.expectedHashes
+            guard expected <= Limits.solverHashesMax else {
+                excessiveHashes = expected
+                due = nil
+                return
+            }
+            excessiveHashes = nil
+            let mean = Interval(seconds: expected / (rate.hashesPerSecond * scale))
+            let wait = random.exponential(mean: mean)
+            due = now + min(max(wait, Limits.reportIntervalMin), Limits.waitMax)
+        }
+    }
+
+    // MARK: Model
+
+    private mutating func solve(at now: Instant) -> HashboardEvent? {
+        if solvingChip == nil, errorRate > 0, random.uniform() <= errorRate {
+            let event = wrongNonce()
+            arm(at: now)
+            return event
+        }
+        let chip = solvingChip ?? Int(random.below(UInt64(boards * chipsPerBoard)))
+        guard var search = current else { return nil }
+        let outcome = search.next(chip: chip, limit: Limits.sliceHashesMax, hashes: &hashes)
+        current = search
+        switch outcome {
+        case .found(let nonce, let version):
+            arm(at: now)
+            return report(search.work.id, nonce, version, chip)
+        case .unfinished:
+            solvingChip = chip
+            due = now
+            return nil
+        case .exhausted:
+            due = nil
+            return .exhausted(search.work.id)
+        }
+    }
+
+    /// What a chip says when a core miscomputed: some nonce of its own part that proves nothing.
+    private mutating func wrongNonce() -> HashboardEvent? {
+        guard let search = current else { return nil }
+        let chip = Int(random.below(UInt64(boards * chipsPerBoard)))
+        let base = UInt64(chip) * search.partition
+        let nonce = UInt32(truncatingIfNeeded: base + random.below(search.partition))
+        return report(search.work.id, nonce, search.version, chip)
+    }
+
+    // MARK: Hash
+
+    private mutating func grind(_ maxRate: HashRate?, at now: Instant) -> HashboardEvent? {
+        guard var search = current else { return nil }
+        var budget = Limits.sliceHashesMax
+        if let maxRate {
+            let owed = min(now - owedSince, Limits.backlog)
+            budget = min(budget, UInt64(max(1, owed.seconds * maxRate.hashesPerSecond)))
+        }
+        let before = hashes
+        let outcome = search.next(limit: budget, hashes: &hashes)
+        current = search
+        pay(for: hashes - before, maxRate, at: now)
+        switch outcome {
+        case .found(let nonce, let version):
+            let chip = min(Int(UInt64(nonce) / search.partition), boards * chipsPerBoard - 1)
+            return report(search.work.id, nonce, version, chip)
+        case .unfinished:
+            return nil
+        case .exhausted:
+            due = nil
+            return .exhausted(search.work.id)
+        }
+    }
+
+    /// Moves the debt forward by what was hashed and sets the next turn.
+    private mutating func pay(for hashed: UInt64, _ maxRate: HashRate?, at now: Instant) {
+        guard let maxRate, maxRate > .zero else {
+            due = now + Limits.freeRunningPause
+            return
+        }
+        let oldest = Instant(nanoseconds: now.nanoseconds - min(now.nanoseconds, Limits.backlog.nanoseconds))
+        let from = max(owedSince, oldest)
+        owedSince = from + Interval(seconds: Double(hashed) / maxRate.hashesPerSecond)
+        due = max(now, owedSince) + Limits.sliceInterval
+        if owedSince < now, now - owedSince > Limits.sliceInterval { due = now + Limits.freeRunningPause }
+    }
+
+    private func report(_ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int) -> HashboardEvent {
+        .nonce(
+            NonceReport(
+                work: id, nonce: nonce, version: version, board: UInt16(chip / chipsPerBoard),
+                chip: UInt16(chip % chipsPerBoard)))
+    }
+}

@@ -1,0 +1,36 @@
+import Hardware
+import SansIO
+
+/// The bounds of the firmware.
+enum Limits {
+    /// Work that chips may still answer for: the present one and those replaced within the last moments. A BM1370
+    /// returns at most two nonces of an older job after a load.
+    static let issuedWorkMax = 4
+    /// Future jobs kept until SetNewPrevHash chooses one; ESP-Miner keeps 8.
+    static let futureJobsMax = 8
+    /// V1 jobs whose text ids are remembered for submitting.
+    static let v1JobsMax = 8
+    /// Shares in flight whose sending time is remembered.
+    static let submittedMax = 16
+    /// A pool may send this many undecodable or senseless messages on one connection before it is left.
+    static let protocolErrorsMax = 16
+    /// Pools in the list of one device: miners' web pages offer three; rooms for failover tests leave more.
+    static let poolsMax = 8
+    /// Steps of the clock's ramp at boot; the real firmware makes one each 100 ms, which would cost events.
+    static let rampSteps = 8
+    /// A pool's request to wait before reconnecting is believed up to this.
+    static let reconnectWaitMax = Interval.seconds(300)
+    /// The longest extranonce2 that fits a counter.
+    static let extranonceCounterBytesMax = 8
+
+    /// A fan told to run at this duty or more must turn; below it small fans may stand.
+    static let fanCheckDuty = 0.3
+    /// Stock Antminer firmware calls a fan lost below about 1500 rpm at full drive; at a third of it, 300.
+    static let fanSpeedMin = RPM(300)
+    /// Readings without a turning fan before it counts as lost: one may fall into the spin-up.
+    static let fanMissesMax = 3
+    /// Readings that differ by no more than the coarsest sensor's step are the same.
+    static let steadyKelvin = 1.0
+    /// Fan changes that sensor noise of 0.3 K causes through the proportional gain stay below it.
+    static let steadyPercent = 5.0
+}

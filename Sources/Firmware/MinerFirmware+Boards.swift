@@ -1,0 +1,172 @@
+import Hardware
+import SansIO
+
+// The hashing side: boot, heat, cool-down.
+
+extension MinerFirmware {
+    mutating func powerUpBoards(at now: Instant, commands: inout [HashboardCommand]) {
+        boards = .poweringUp
+        fan.reset(to: settings.governor.fanStart)
+        setFan(settings.governor.fanStart, commands: &commands)
+        timers.set(.boards, now + settings.boot.powerUp)
+    }
+
+    /// One stage of the boot is over.
+    mutating func advanceBoards(at now: Instant, commands: inout [HashboardCommand]) {
+        switch boards {
+        case .off, .running, .coolingDown: break
+        case .poweringUp:
+            commands.append(.setPower(true))
+            commands.append(.setVoltage(governor.voltage))
+            boards = .enumerating
+            timers.set(.boards, now + settings.boot.enumerate)
+        case .enumerating:
+            // The answer, ``HashboardEvent/enumerated(chips:)``, starts the ramp.
+            commands.append(.enumerate)
+        case .ramping(let step):
+            ramp(step, at: now, commands: &commands)
+        }
+    }
+
+    private mutating func ramp(_ step: Int, at now: Instant, commands: inout [HashboardCommand]) {
+        let goal = governor.frequency.megahertz
+        let start = min(settings.boot.rampStart.megahertz, goal)
+        let speed = settings.boot.rampMegahertzPerSecond
+        guard speed > 0, step < Limits.rampSteps, goal > start else {
+            commands.append(.setFrequency(governor.frequency))
+            boards = .running
+            telemetryInterval = settings.telemetryMin
+            timers.set(.telemetry, now + telemetryInterval)
+            timers.set(.work, now)
+            return
+        }
+        let share = Double(step) / Double(Limits.rampSteps)
+        commands.append(.setFrequency(Megahertz(start + (goal - start) * share)))
+        boards = .ramping(step: step + 1)
+        timers.set(.boards, now + Interval(seconds: (goal - start) / speed / Double(Limits.rampSteps)))
+    }
+
+    /// What the hardware says. The owner delivers it with the time it happened.
+    public mutating func hardware(
+        _ event: HashboardEvent, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        switch event {
+        case .nonce(let report): nonceReported(report, at: now, into: &effects)
+        case .enumerated(let chips):
+            guard boards == .enumerating else { return }
+            if chips != settings.expectedChips {
+                effects.observe(.chipsMissing(found: chips, expected: settings.expectedChips))
+            }
+            boards = .ramping(step: 0)
+            ramp(0, at: now, commands: &commands)
+            if timers.fire(.work, at: now) {
+                loadWork(clean: false, at: now, into: &effects, commands: &commands)
+            }
+        case .exhausted(let id):
+            guard id == issued.last?.work.id else { return }
+            loadWork(clean: false, at: now, into: &effects, commands: &commands)
+        case .telemetry(let reading):
+            telemetryRead(reading, at: now, into: &effects, commands: &commands)
+        }
+        announcePhase(into: &effects)
+    }
+
+    // MARK: Heat
+
+    private mutating func telemetryRead(
+        _ reading: BoardTelemetry, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        let before = telemetry
+        let dutyBefore = fanDuty
+        let passed = now - telemetryAt
+        telemetry = reading
+        telemetryAt = now
+        switch boards {
+        case .off: return
+        case .poweringUp, .enumerating, .ramping: break
+        case .running: judge(reading, at: now, into: &effects, commands: &commands)
+        case .coolingDown(let since):
+            let verdict = governor.judgeRest(chip: reading.chipTemperature, rested: now - since)
+            if case .restart(let frequency, _) = verdict {
+                effects.observe(.cooledDown(restartFrequency: frequency))
+                fanMisses = 0
+                powerUpBoards(at: now, commands: &commands)
+            }
+        }
+        driveFan(reading, after: passed, commands: &commands)
+        adaptInterval(before, reading, dutyBefore)
+        timers.set(.telemetry, now + telemetryInterval)
+    }
+
+    private mutating func judge(
+        _ reading: BoardTelemetry, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        noteFan(reading, into: &effects)
+        var verdict = governor.judge(
+            chip: reading.chipTemperature, regulator: reading.regulatorTemperature)
+        if settings.governor.stopsWithoutFan, fanMisses >= Limits.fanMissesMax { verdict = .shutDown }
+        switch verdict {
+        case .keep, .restart: break
+        case .run(let frequency):
+            commands.append(.setFrequency(frequency))
+            effects.observe(.throttled(frequency))
+        case .shutDown:
+            effects.observe(
+                .overheated(chip: reading.chipTemperature, regulator: reading.regulatorTemperature))
+            boards = .coolingDown(since: now)
+            issued.removeAll(keepingCapacity: true)
+            timers.stop(.work)
+            commands.append(.idle)
+            commands.append(.setPower(false))
+            setFan(.full, commands: &commands)
+        }
+    }
+
+    /// A fan that is told to turn and does not.
+    private mutating func noteFan(_ reading: BoardTelemetry, into effects: inout Effects) {
+        guard let speed = reading.fanSpeed, fanDuty.fraction >= Limits.fanCheckDuty else {
+            fanMisses = 0
+            return
+        }
+        guard speed < Limits.fanSpeedMin else {
+            fanMisses = 0
+            return
+        }
+        fanMisses += 1
+        if fanMisses == Limits.fanMissesMax { effects.observe(.fanFailed) }
+    }
+
+    private mutating func driveFan(
+        _ reading: BoardTelemetry, after passed: Interval, commands: inout [HashboardCommand]
+    ) {
+        switch boards {
+        case .off: break
+        case .coolingDown: setFan(.full, commands: &commands)
+        case .poweringUp, .enumerating, .ramping: setFan(settings.governor.fanStart, commands: &commands)
+        case .running:
+            guard let chip = reading.chipTemperature else { return setFan(.full, commands: &commands) }
+            guard !issued.isEmpty || chip > settings.governor.target else {
+                return setFan(settings.governor.fanIdle, commands: &commands)
+            }
+            setFan(fan.duty(for: chip, after: passed), commands: &commands)
+        }
+    }
+
+    /// Looks rarely while nothing changes and often when something does: a fleet cannot afford ten looks a second.
+    private mutating func adaptInterval(_ before: BoardTelemetry?, _ now: BoardTelemetry, _ duty: FanDuty) {
+        let drift = abs((now.chipTemperature?.degrees ?? 0) - (before?.chipTemperature?.degrees ?? -100))
+        let steady =
+            drift <= Limits.steadyKelvin && abs(fanDuty.percent - duty.percent) <= Limits.steadyPercent
+        let next = steady ? telemetryInterval * 2 : Interval(nanoseconds: telemetryInterval.nanoseconds / 2)
+        telemetryInterval = max(settings.telemetryMin, min(settings.telemetryMax, next))
+    }
+
+    mutating func setFan(_ duty: FanDuty, commands: inout [HashboardCommand]) {
+        guard duty != fanDuty else { return }
+        fanDuty = duty
+        commands.append(.setFan(duty))
+    }
+}

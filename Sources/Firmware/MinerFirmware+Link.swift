@@ -1,0 +1,217 @@
+import Bitcoin
+import Hardware
+import SansIO
+import Stratum
+
+// The network side: pools, connections, waiting.
+
+extension MinerFirmware {
+    public mutating func connectionOpened(
+        _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        guard case .dialing(let dial) = link, origin == .dialed(dial) else {
+            // An attempt that was given up has come through after all.
+            effects.close(id, .closed("attempt was given up"))
+            return
+        }
+        link = .connected(id)
+        lastHeard = now
+        timers.set(.link, now + settings.timeouts.handshake)
+        effects.observe(.connected(pool: pool))
+        var opened = makeSession()
+        effects.send(on: id) { writer in opened.start(into: &writer) }
+        session = opened
+        announcePhase(into: &effects)
+    }
+
+    public mutating func bytesReceived(
+        _ bytes: RawSpan, on id: ConnectionID, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        guard link == .connected(id), session != nil else { return }
+        lastHeard = now
+        var events: [SessionEvent] = []
+        var out = ByteWriter()
+        do throws(SessionFailure) {
+            try session?.receive(bytes, unixTime: wallClock.unixSeconds(at: now), into: &out, events: &events)
+        } catch {
+            leave(.failed(error.text), at: now, into: &effects, commands: &commands)
+            return
+        }
+        if out.count > 0 { effects.send(on: id) { $0.write(out.bytes) } }
+        for event in events {
+            guard session != nil else { break }
+            happened(event, at: now, into: &effects, commands: &commands)
+        }
+        announcePhase(into: &effects)
+    }
+
+    public mutating func connectionClosed(
+        _ id: ConnectionID, reason: CloseReason, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        guard link == .connected(id) else { return }
+        lost(reason.description, at: now, into: &effects, commands: &commands)
+        announcePhase(into: &effects)
+    }
+
+    public mutating func dialFailed(
+        _ dial: DialID, reason: CloseReason, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        guard link == .dialing(dial) else { return }
+        lost(reason.description, at: now, into: &effects, commands: &commands)
+        announcePhase(into: &effects)
+    }
+
+    // MARK: Timers
+
+    mutating func linkTimerFired(
+        at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
+    ) {
+        switch link {
+        case .down: break
+        case .starting, .waiting: dial(at: now, into: &effects)
+        case .dialing: lost("no answer to the dial", at: now, into: &effects, commands: &commands)
+        case .connected:
+            guard !(session?.isOpen ?? false) else { return }
+            leave(.failed("no channel in time"), at: now, into: &effects, commands: &commands)
+        }
+    }
+
+    /// The timer is not moved for each byte; it is set on when it fires too early.
+    mutating func silenceTimerFired(
+        at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
+    ) {
+        guard case .connected = link else { return }
+        let due = lastHeard + settings.timeouts.silence
+        if due <= now {
+            leave(.failed("pool is silent"), at: now, into: &effects, commands: &commands)
+        } else {
+            timers.set(.silence, due)
+        }
+    }
+
+    private mutating func dial(at now: Instant, into effects: inout Effects) {
+        let id = DialID(nextDial)
+        nextDial += 1
+        link = .dialing(id)
+        timers.set(.link, now + settings.timeouts.dial)
+        effects.emit(.dial(id, detour ?? settings.pools[pool].endpoint))
+    }
+
+    // MARK: Session
+
+    private mutating func makeSession() -> PoolSession {
+        let url = settings.pools[pool]
+        let endpoint = detour ?? url.endpoint
+        switch url.scheme {
+        case .stratumV2(let authority):
+            let wants = V2SessionSettings(
+                identity: settings.identity, endpoint: endpoint, userIdentity: settings.userIdentity,
+                channel: settings.channel, requiresStandardJobs: settings.requiresStandardJobs,
+                versionMask: settings.versionMask,
+                announcedHashRate: settings.announcedHashRate.hashesPerSecond)
+            let connection = V2Connection.initiator(
+                expecting: authority, secrets: &secrets,
+                maximumPayload: V2Limits.payloadFromMiningServerMax)
+            return PoolSession(v2: V2Session(settings: wants, connection: connection))
+        case .stratumV1:
+            return PoolSession(v1: V1Session(settings: settings, endpoint: endpoint))
+        }
+    }
+
+    private mutating func happened(
+        _ event: SessionEvent, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        switch event {
+        case .opened(let channel, let target):
+            openSince = now
+            timers.stop(.link)
+            timers.set(.silence, now + settings.timeouts.silence)
+            effects.observe(.channelOpened(channel: channel, target: target))
+        case .work(let clean):
+            hasJob = true
+            jobSince = now
+            counters.jobs += 1
+            loadWork(clean: clean, at: now, into: &effects, commands: &commands)
+        case .idle: stopWork(commands: &commands)
+        case .targetChanged(let target): effects.observe(.targetChanged(target))
+        case .accepted(let count, let last):
+            counters.accepted += UInt64(count)
+            effects.observe(.sharesAccepted(count: count, latency: latency(of: last, at: now)))
+        case .rejected(let sequence, let reason):
+            counters.count(reason)
+            effects.observe(.shareRejected(sequence: sequence, reason: reason))
+        case .moved(let endpoint, let wait):
+            detour = endpoint
+            leave(.moved(wait), at: now, into: &effects, commands: &commands)
+        }
+    }
+
+    private enum Departure {
+        case failed(String)
+        case moved(Interval)
+    }
+
+    /// Closes the connection from this side.
+    private mutating func leave(
+        _ departure: Departure, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        guard case .connected(let id) = link else { return }
+        switch departure {
+        case .failed(let text):
+            effects.close(id, .closed(text))
+            lost(text, at: now, into: &effects, commands: &commands)
+        case .moved(let wait):
+            let text = "pool asked to reconnect"
+            effects.close(id, .closed(text))
+            effects.observe(.disconnected(pool: pool, reason: text))
+            forgetSession()
+            stopWork(commands: &commands)
+            reconnects += 1
+            let spread = Interval(seconds: random.uniform())
+            holdOff(min(wait, Limits.reconnectWaitMax) + spread, at: now, into: &effects)
+        }
+        announcePhase(into: &effects)
+    }
+
+    /// The connection or the attempt is gone: next pool, after a wait.
+    private mutating func lost(
+        _ reason: String, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        effects.observe(.disconnected(pool: pool, reason: reason))
+        if let openSince, now - openSince >= settings.backoff.settled { backoff.reset() }
+        forgetSession()
+        stopWork(commands: &commands)
+        reconnects += 1
+        // A detour that failed is forgotten; the list's own address gets its chance first.
+        if detour != nil { detour = nil } else { pool = (pool + 1) % settings.pools.count }
+        holdOff(backoff.next(random: &random), at: now, into: &effects)
+    }
+
+    private mutating func holdOff(_ wait: Interval, at now: Instant, into effects: inout Effects) {
+        link = .waiting
+        timers.set(.link, now + wait)
+        effects.observe(.backingOff(wait))
+    }
+
+    mutating func forgetSession() {
+        session = nil
+        hasJob = false
+        openSince = nil
+        issued.removeAll(keepingCapacity: true)
+        submittedAt.removeAll(keepingCapacity: true)
+        timers.stop(.silence)
+        timers.stop(.work)
+    }
+
+    private func latency(of sequence: UInt32, at now: Instant) -> Interval {
+        let slot = Int(sequence) % Limits.submittedMax
+        return slot < submittedAt.count ? now - submittedAt[slot] : .zero
+    }
+}

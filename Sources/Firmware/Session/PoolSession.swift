@@ -1,0 +1,89 @@
+import Bitcoin
+import SansIO
+import Stratum
+
+/// A session's work, ready for chips.
+struct SessionWork: Equatable, Sendable {
+    var header: BlockHeader
+    var target: Target
+    var versionMask: UInt32
+    var ticket: ShareTicket
+}
+
+/// What a share must say beside nonce, time and version.
+struct ShareTicket: Equatable, Sendable {
+    /// V2: the pool's job id. V1: the session's own number for the pool's text.
+    var job: UInt32
+    /// The rollable part of the extranonce as a counter, big-endian on the wire.
+    var extranonce: UInt64
+    /// The job's version, against which V1 reports rolled bits.
+    var version: UInt32
+}
+
+/// What a session tells the firmware.
+enum SessionEvent: Equatable, Sendable {
+    case opened(channel: UInt32, target: Target)
+    /// There is new work to ask for; clean means that older work is worthless.
+    case work(clean: Bool)
+    /// Nothing is left to mine until the pool says more.
+    case idle
+    case targetChanged(Target)
+    case accepted(count: UInt32, last: UInt32)
+    case rejected(sequence: UInt32, reason: ShareRejection)
+    /// The pool wants the device elsewhere (nil: same place) after some seconds.
+    case moved(to: Endpoint?, after: Interval)
+}
+
+/// Why a session cannot go on; becomes the reason of the connection's close.
+enum SessionFailure: Error, Equatable, Sendable {
+    case failed(String)
+
+    var text: String {
+        switch self {
+        case .failed(let text): text
+        }
+    }
+}
+
+/// The dialogue with one pool over one connection, in either protocol.
+///
+/// The two optionals are alternatives; they are not the payloads of an enum so that they change in place.
+struct PoolSession: Sendable {
+    private var v2: V2Session?
+    private var v1: V1Session?
+
+    init(v2 session: V2Session) { v2 = session }
+    init(v1 session: V1Session) { v1 = session }
+
+    var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? false }
+
+    /// The first bytes of the dialogue.
+    mutating func start(into out: inout ByteWriter) {
+        v2?.start(into: &out)
+        v1?.start(into: &out)
+    }
+
+    mutating func receive(
+        _ bytes: RawSpan, unixTime: UInt32, into out: inout ByteWriter, events: inout [SessionEvent]
+    ) throws(SessionFailure) {
+        if v2 != nil { try v2?.receive(bytes, unixTime: unixTime, into: &out, events: &events) }
+        if v1 != nil { try v1?.receive(bytes, into: &out, events: &events) }
+    }
+
+    /// A part of the current job's search space that was not given out before; nil when there is none now.
+    /// `elapsed` is the time since the job came: header times may advance by that much.
+    mutating func nextWork(elapsed: Interval) -> SessionWork? {
+        if v2 != nil { return v2?.nextWork(elapsed: elapsed) }
+        return v1?.nextWork(elapsed: elapsed)
+    }
+
+    /// Writes a share and returns its sequence number.
+    mutating func submit(
+        _ ticket: ShareTicket, nonce: UInt32, version: UInt32, time: UInt32, into out: inout ByteWriter
+    ) -> UInt32? {
+        if v2 != nil {
+            return v2?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+        }
+        return v1?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+    }
+}

@@ -1,0 +1,134 @@
+import Bitcoin
+import DeviceModel
+import Firmware
+import Hardware
+import Rig
+import SansIO
+import Stratum
+
+@testable import Firmware
+
+/// A pool as a script: bytes in, bytes out.
+protocol ScriptedPool {
+    mutating func opened()
+    mutating func receive(_ bytes: [UInt8]) throws
+    /// What is to be sent since the last call.
+    mutating func takeOutput() -> [UInt8]
+    /// True once: close the connection.
+    mutating func takeClose() -> Bool
+}
+
+/// One rig and one scripted pool in virtual time, on a link without delay.
+struct RigWorld<Pool: ScriptedPool>: ~Copyable {
+    var rig: RigMachine
+    var pool: Pool
+    var now = Instant.start
+    var observations: [(at: Instant, what: MinerObservation)] = []
+    var dials: [(at: Instant, to: Endpoint)] = []
+    /// Whether the pool answers dials.
+    var isReachable = true
+    /// Set to keep what the rig sends from the pool, as a dead pool does.
+    var isDeaf = false
+    private(set) var connection: ConnectionID?
+    private var nextConnection: UInt64 = 1
+    private var effects = EffectBuffer<MinerObservation>()
+
+    init(rig: consuming RigMachine, pool: Pool) {
+        self.rig = rig
+        self.pool = pool
+    }
+
+    /// Runs until the instant, handling every deadline on the way.
+    mutating func run(until end: Instant) throws {
+        while let due = rig.nextDeadline, due <= end {
+            if due > now { now = due }
+            rig.deadlineReached(at: now, into: &effects)
+            try drain()
+        }
+        now = end
+    }
+
+    mutating func run(for length: Interval) throws { try run(until: now + length) }
+
+    mutating func command(_ command: RigMachine.Command) throws {
+        rig.handle(command, at: now, into: &effects)
+        try drain()
+    }
+
+    /// Delivers what the pool has to say.
+    mutating func flush() throws {
+        let bytes = pool.takeOutput()
+        if let connection, !bytes.isEmpty {
+            rig.bytesReceived(bytes.span.bytes, on: connection, at: now, into: &effects)
+        }
+        if pool.takeClose(), let connection {
+            self.connection = nil
+            rig.connectionClosed(connection, reason: .peerClosed, at: now, into: &effects)
+        }
+        if !effects.isEmpty { try drain() }
+    }
+
+    /// Raw bytes from the pool's side, whatever the pool thinks.
+    mutating func inject(_ bytes: [UInt8]) throws {
+        guard let connection else { return }
+        rig.bytesReceived(bytes.span.bytes, on: connection, at: now, into: &effects)
+        try drain()
+    }
+
+    private mutating func drain() throws {
+        var rounds = 0
+        while !effects.isEmpty {
+            rounds += 1
+            precondition(rounds < 1_000, "rig and pool talk in circles")
+            var dialed: DialID?
+            var closed: ConnectionID?
+            for effect in effects.effects {
+                switch effect {
+                case .observe(let what): observations.append((now, what))
+                case .send(_, let range): if !isDeaf { try pool.receive(Array(effects.bytes(range))) }
+                case .close(let id, _): if id == connection { closed = id }
+                case .dial(let id, let endpoint):
+                    dials.append((now, endpoint))
+                    dialed = id
+                case .store, .pauseReads: break
+                }
+            }
+            effects.reset()
+            if let closed {
+                connection = nil
+                rig.connectionClosed(closed, reason: .closed("by the machine"), at: now, into: &effects)
+            }
+            if let dialed { answer(dialed) }
+            let bytes = pool.takeOutput()
+            if let connection, !bytes.isEmpty {
+                rig.bytesReceived(bytes.span.bytes, on: connection, at: now, into: &effects)
+            }
+            if pool.takeClose(), let connection {
+                self.connection = nil
+                rig.connectionClosed(connection, reason: .peerClosed, at: now, into: &effects)
+            }
+        }
+    }
+
+    private mutating func answer(_ dial: DialID) {
+        guard isReachable else {
+            rig.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
+            return
+        }
+        let id = ConnectionID(nextConnection)
+        nextConnection += 1
+        connection = id
+        pool.opened()
+        rig.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
+    }
+}
+
+extension RigWorld {
+    func count(_ matches: (MinerObservation) -> Bool) -> Int {
+        observations.reduce(0) { $0 + (matches($1.what) ? 1 : 0) }
+    }
+
+    var phases: [MinerPhase] {
+        observations.compactMap { if case .phaseChanged(let phase) = $0.what { phase } else { nil } }
+    }
+}
