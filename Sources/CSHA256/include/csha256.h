@@ -57,7 +57,6 @@ void csha256_job_hash(const csha256_job *job, uint32_t nonce, uint8_t out[32]);
 // A scan leaves after the step in which fewer than this many free places are left for candidates, so this is also
 // the least capacity; a caller that offers exactly this many gets control back at the first candidates.
 #define CSHA256_SCAN_CAPACITY_MIN 16
-#define CSHA256_VERSIONS_MAX 8
 
 // Looks for nonces in start..<start+count (modulo 2^32) whose hash, read as a little-endian number, has a top 32-bit
 // word <= `top`. Writes them in ascending order to `candidates` and their number to `found`. Returns how many nonces
