@@ -5,15 +5,15 @@ import Testing
 @Suite struct ElligatorSwiftTests {
     static let present = ElligatorSwiftVectors.folder != nil
 
-    @Test(.enabled(if: present, ElligatorSwiftVectors.absent))
-    func `every decoding of BIP324 gives its x`() {
+    @Test("every decoding of BIP324 gives its x", .enabled(if: present, ElligatorSwiftVectors.absent))
+    func everyDecodingOfBip324Gives() {
         let rows = ElligatorSwiftVectors.rows("ellswift_decode_test_vectors.csv")
         #expect(rows.count == 76)
         for row in rows { #expect(ElligatorSwift.decode(unhex(row[0])).hex == row[1], "\(row[2])") }
     }
 
-    @Test(.enabled(if: present, ElligatorSwiftVectors.absent))
-    func `every inverse of BIP324 gives its t or none`() {
+    @Test("every inverse of BIP324 gives its t or none", .enabled(if: present, ElligatorSwiftVectors.absent))
+    func everyInverseOfBip324Gives() {
         let rows = ElligatorSwiftVectors.rows("xswiftec_inv_test_vectors.csv")
         #expect(rows.count == 32)
         for row in rows {
@@ -26,8 +26,8 @@ import Testing
         }
     }
 
-    @Test
-    func `field arithmetic agrees with itself at the edges`() {
+    @Test("field arithmetic agrees with itself at the edges")
+    func fieldArithmeticAgreesWithItself() {
         let top = FieldElement(bigEndian: unhex(String(repeating: "f", count: 64))[...])
         #expect(top == FieldElement(0x1_0000_03d0))
         let minusOne = -FieldElement.one
@@ -46,8 +46,8 @@ import Testing
         }
     }
 
-    @Test
-    func `an encoding decodes to the x it was made from`() throws {
+    @Test("an encoding decodes to the x it was made from")
+    func anEncodingDecodesToThe() throws {
         var x = unhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
         for round in 0..<32 {
             let randomness = SHA256.hash([UInt8(round)]).bytes
@@ -58,8 +58,8 @@ import Testing
         }
     }
 
-    @Test
-    func `a number that is no x coordinate has no encoding`() {
+    @Test("a number that is no x coordinate has no encoding")
+    func aNumberThatIsNo() {
         // 5^3 + 7 is no square modulo p.
         let five = [UInt8](repeating: 0, count: 31) + [5]
         #expect(ElligatorSwift.encode(x: five, randomness: five) == nil)

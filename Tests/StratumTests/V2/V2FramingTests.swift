@@ -5,8 +5,8 @@ import Testing
 @testable import Stratum
 
 @Suite struct V2FramingTests {
-    @Test
-    func `a frame carries the channel bit in the high bit of byte 1`() {
+    @Test("a frame carries the channel bit in the high bit of byte 1")
+    func aFrameCarriesTheChannel() {
         let message = Mining.SetTarget(channelID: 7, maximumTarget: .max)
         let bytes = V2Framing.frame(message)
         #expect(bytes.prefix(6) == [0x00, 0x80, 0x21, 36, 0, 0])
