@@ -83,8 +83,8 @@ public enum ProfileError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// The least number of single-character edits between two words, for suggestions.
-enum Spelling {
-    static func nearest(to word: String, among words: [String]) -> String? {
+public enum Spelling {
+    public static func nearest(to word: String, among words: [String]) -> String? {
         var best: (word: String, distance: Int)?
         for candidate in words {
             let distance = distance(word, candidate)

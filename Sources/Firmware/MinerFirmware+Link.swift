@@ -118,7 +118,17 @@ extension MinerFirmware {
                 maximumPayload: V2Limits.payloadFromMiningServerMax)
             return PoolSession(v2: V2Session(settings: wants, connection: connection))
         case .stratumV1:
-            return PoolSession(v1: V1Session(settings: settings, endpoint: endpoint))
+            let identity = settings.identity
+            let rate = settings.announcedHashRate.hashesPerSecond
+            let wants = V1SessionSettings(
+                endpoint: endpoint,
+                userAgent: "\(identity.vendor)/\(identity.hardwareVersion)/\(identity.firmware)",
+                userIdentity: settings.userIdentity, password: settings.password,
+                versionMask: settings.versionMask,
+                suggestedDifficulty: settings.suggestedSharesPerMinute.map {
+                    StratumMath.target(hashRate: rate, sharesPerMinute: $0).difficulty
+                })
+            return PoolSession(v1: V1Session(settings: wants))
         }
     }
 
