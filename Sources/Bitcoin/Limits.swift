@@ -1,7 +1,7 @@
 /// Every bound of this room.
 enum Limits {
-    /// Bytes of the shortest possible input: outpoint 36, empty script 1, sequence 4. A count prefix never reserves
-    /// more memory than the bytes behind it can fill.
+    /// Bytes of the shortest possible input: outpoint 36, empty script 1, sequence 4. A count prefix never
+    /// reserves more memory than the bytes behind it can fill.
     static let inputBytesMin = 41
     /// Value 8 and an empty script 1.
     static let outputBytesMin = 9
@@ -15,7 +15,7 @@ enum Limits {
     static let bech32CharactersMax = 90
     /// Longest text that Base58 will look at. Decoding is quadratic, and no address or key has more than 111.
     static let base58CharactersMax = 512
-    /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so that a scan
-    /// stops at the first step with a candidate.
+    /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so
+    /// that a scan stops at the first step with a candidate.
     static let scanCandidates = 16
 }

@@ -1,5 +1,5 @@
-// SHA-256 with the ARMv8 cryptography extension. As on x86, independent messages run two at a time, because one alone
-// waits for the latency of its own rounds.
+// SHA-256 with the ARMv8 cryptography extension. As on x86, independent messages run two at a time, because
+// one alone waits for the latency of its own rounds.
 #include "kernels.h"
 
 #if CSHA256_ARM64
@@ -35,10 +35,10 @@ SHA2 static inline void rounds4(variables *v, uint32x4_t kw) {
 
 // Replaces the four oldest schedule words `a` by the next four.
 #define SCHEDULE(a, b, c, d) a = vsha256su1q_u32(vsha256su0q_u32(a, b), c, d)
-#define QUADX2(i, a, b, c, d)                \
-    SCHEDULE(x[a], x[b], x[c], x[d]);        \
-    SCHEDULE(y[a], y[b], y[c], y[d]);        \
-    rounds4(vx, ADD(x[a], K4(i)));           \
+#define QUADX2(i, a, b, c, d)         \
+    SCHEDULE(x[a], x[b], x[c], x[d]); \
+    SCHEDULE(y[a], y[b], y[c], y[d]); \
+    rounds4(vx, ADD(x[a], K4(i)));    \
     rounds4(vy, ADD(y[a], K4(i)))
 
 // All 64 rounds of two streams whose blocks are x and y; both are used up.
@@ -148,7 +148,8 @@ SHA2 uint64_t csha256_scan_armv8(const csha256_job *job, uint32_t start, uint64_
         uint32_t last_x = vgetq_lane_u32(vx.efgh, 3) + csha256_IV[7];
         uint32_t last_y = vgetq_lane_u32(vy.efgh, 3) + csha256_IV[7];
         if (__builtin_expect(__builtin_bswap32(last_x) <= top, 0)) candidates[hits++] = nonce;
-        if (__builtin_expect(__builtin_bswap32(last_y) <= top && count - done > 1, 0)) candidates[hits++] = nonce + 1;
+        bool counts = count - done > 1;
+        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = nonce + 1;
         done += 2;
     }
     *found = hits;

@@ -35,8 +35,8 @@ TARGET static inline __m256i sigma1(__m256i x) { return XOR(ROTATIONS2(x, 17, 19
 #define CHOOSE(x, y, z) XOR(AND(XOR(y, z), x), z)
 #define MAJORITY(x, y, z) _mm256_or_si256(AND(x, y), AND(z, _mm256_or_si256(x, y)))
 
-#define SWAP_BYTES(x)                                                                                     \
-    _mm256_shuffle_epi8(x, _mm256_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL,                  \
+#define SWAP_BYTES(x)                                                                    \
+    _mm256_shuffle_epi8(x, _mm256_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL, \
                                              0x0c0d0e0f08090a0bLL, 0x0405060700010203LL))
 TARGET static inline uint32_t at_most(__m256i words, __m256i limits) {
     __m256i fits = _mm256_cmpeq_epi32(_mm256_min_epu32(words, limits), words);

@@ -1,5 +1,5 @@
-// Sixteen nonces in a step. Rotations and three-input logic are single instructions here, which is worth as much as
-// the width.
+// Sixteen nonces in a step. Rotations and three-input logic are single instructions here, which is worth as
+// much as the width.
 #include "kernels.h"
 
 #if CSHA256_X86
@@ -24,10 +24,10 @@
 #define CHOOSE(x, y, z) _mm512_ternarylogic_epi32(x, y, z, 0xca)
 #define MAJORITY(x, y, z) _mm512_ternarylogic_epi32(x, y, z, 0xe8)
 
-#define SWAP_BYTES(x)                                                                                      \
-    _mm512_shuffle_epi8(x, _mm512_set_epi64(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL,                    \
-                                            0x0c0d0e0f08090a0bLL, 0x0405060700010203LL,                    \
-                                            0x0c0d0e0f08090a0bLL, 0x0405060700010203LL,                    \
+#define SWAP_BYTES(x)                                                                   \
+    _mm512_shuffle_epi8(x, _mm512_set_epi64(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL, \
+                                            0x0c0d0e0f08090a0bLL, 0x0405060700010203LL, \
+                                            0x0c0d0e0f08090a0bLL, 0x0405060700010203LL, \
                                             0x0c0d0e0f08090a0bLL, 0x0405060700010203LL))
 #define AT_MOST(words, limits) _mm512_cmple_epu32_mask(words, limits)
 

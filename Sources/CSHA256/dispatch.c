@@ -1,5 +1,5 @@
-// The one place that asks what the machine can do. The choice is made before main; until then everything is portable,
-// so a call from another constructor is slow but right.
+// The one place that asks what the machine can do. The choice is made before main; until then everything is
+// portable, so a call from another constructor is slow but right.
 #include "kernels.h"
 
 #if CSHA256_X86
@@ -16,9 +16,11 @@ typedef struct kernel_entry {
 } kernel_entry;
 
 static const kernel_entry kernels[CSHA256_KERNEL_COUNT] = {
-    [CSHA256_PORTABLE] = {"portable", csha256_compress_portable, csha256_double64_portable, csha256_scan_portable},
+    [CSHA256_PORTABLE] = {"portable", csha256_compress_portable, csha256_double64_portable,
+                          csha256_scan_portable},
 #if CSHA256_X86
-    [CSHA256_SHA_NI] = {"SHA-NI 2-way", csha256_compress_sha_ni, csha256_double64_sha_ni, csha256_scan_sha_ni},
+    [CSHA256_SHA_NI] = {"SHA-NI 2-way", csha256_compress_sha_ni, csha256_double64_sha_ni,
+                        csha256_scan_sha_ni},
     [CSHA256_AVX2] = {"AVX2 8-way", NULL, NULL, csha256_scan_avx2},
     [CSHA256_AVX512] = {"AVX-512 16-way", NULL, NULL, csha256_scan_avx512},
     [CSHA256_ARMV8] = {"ARMv8 SHA2", NULL, NULL, NULL},
@@ -78,7 +80,9 @@ __attribute__((constructor)) static void choose(void) {
     }
 }
 
-void csha256_compress(uint32_t state[8], const uint8_t *blocks, size_t count) { compress(state, blocks, count); }
+void csha256_compress(uint32_t state[8], const uint8_t *blocks, size_t count) {
+    compress(state, blocks, count);
+}
 
 void csha256_double64(uint8_t *out, const uint8_t *in, size_t count) { double64(out, in, count); }
 
@@ -89,9 +93,13 @@ uint64_t csha256_scan(const csha256_job *job, uint32_t start, uint64_t count, ui
 
 static bool is_kernel(csha256_kernel kernel) { return (unsigned)kernel < CSHA256_KERNEL_COUNT; }
 
-const char *csha256_kernel_name(csha256_kernel kernel) { return is_kernel(kernel) ? kernels[kernel].name : "unknown"; }
+const char *csha256_kernel_name(csha256_kernel kernel) {
+    return is_kernel(kernel) ? kernels[kernel].name : "unknown";
+}
 bool csha256_kernel_supported(csha256_kernel kernel) { return is_kernel(kernel) && supported[kernel]; }
-bool csha256_kernel_compresses(csha256_kernel kernel) { return is_kernel(kernel) && kernels[kernel].compress != NULL; }
+bool csha256_kernel_compresses(csha256_kernel kernel) {
+    return is_kernel(kernel) && kernels[kernel].compress != NULL;
+}
 csha256_kernel csha256_compress_kernel(void) { return compress_kernel; }
 csha256_kernel csha256_scan_kernel(void) { return scan_kernel; }
 

@@ -41,7 +41,8 @@ static inline void csha256_store_big_endian(uint8_t *bytes, uint32_t word) {
     bytes[3] = (uint8_t)word;
 }
 
-// Padding of a 32-byte message (a digest) and of a 64-byte one (a merkle node), up to the end of its last block.
+// Padding of a 32-byte message (a digest) and of a 64-byte one (a merkle node), up to the end of its last
+// block.
 extern const uint8_t csha256_padding_of_32[32];
 extern const uint8_t csha256_padding_of_64[64];
 // K + W of the block that is the padding of a 64-byte message, round by round.

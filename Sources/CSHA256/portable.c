@@ -33,8 +33,12 @@ const uint32_t csha256_KW_padding_of_64[64] __attribute__((aligned(64))) = {
 };
 
 static inline uint32_t rotate_right(uint32_t x, int n) { return x >> n | x << (32 - n); }
-static inline uint32_t big_sigma0(uint32_t x) { return rotate_right(x, 2) ^ rotate_right(x, 13) ^ rotate_right(x, 22); }
-static inline uint32_t big_sigma1(uint32_t x) { return rotate_right(x, 6) ^ rotate_right(x, 11) ^ rotate_right(x, 25); }
+static inline uint32_t big_sigma0(uint32_t x) {
+    return rotate_right(x, 2) ^ rotate_right(x, 13) ^ rotate_right(x, 22);
+}
+static inline uint32_t big_sigma1(uint32_t x) {
+    return rotate_right(x, 6) ^ rotate_right(x, 11) ^ rotate_right(x, 25);
+}
 static inline uint32_t sigma0(uint32_t x) { return rotate_right(x, 7) ^ rotate_right(x, 18) ^ x >> 3; }
 static inline uint32_t sigma1(uint32_t x) { return rotate_right(x, 17) ^ rotate_right(x, 19) ^ x >> 10; }
 

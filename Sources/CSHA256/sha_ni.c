@@ -1,11 +1,11 @@
 // SHA-256 with the x86 SHA extensions.
 //
-// The instructions keep the working variables as two vectors, ABEF and CDGH, and do two rounds each. One stream is
-// bound by the latency of sha256rnds2 (4 cycles on Zen), two interleaved ones by its throughput (2 cycles), so the
-// forms that have independent messages (scan, merkle nodes) always run two.
+// The instructions keep the working variables as two vectors, ABEF and CDGH, and do two rounds each. One
+// stream is bound by the latency of sha256rnds2 (4 cycles on Zen), two interleaved ones by its throughput (2
+// cycles), so the forms that have independent messages (scan, merkle nodes) always run two.
 //
-// The instructions are encoded as legacy SSE. Entered with dirty upper halves of the ymm registers, they wait on
-// them (measured: 29 -> 19 MH/s), hence vzeroupper before long loops.
+// The instructions are encoded as legacy SSE. Entered with dirty upper halves of the ymm registers, they wait
+// on them (measured: 29 -> 19 MH/s), hence vzeroupper before long loops.
 #include "kernels.h"
 
 #if CSHA256_X86
@@ -17,37 +17,37 @@
 #define K4(i) _mm_load_si128((const __m128i *)(csha256_K + (i)))
 
 // Four rounds of one stream; `kw` holds the four sums of K and W.
-#define ROUNDS4(abef, cdgh, kw)                                                 \
-    do {                                                                        \
-        __m128i sums = (kw);                                                    \
-        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);                         \
+#define ROUNDS4(abef, cdgh, kw)                                                  \
+    do {                                                                         \
+        __m128i sums = (kw);                                                     \
+        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);                          \
         abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sums, 0x0e)); \
     } while (0)
 
 // The same four rounds of two streams, instruction by instruction in turn.
-#define ROUNDS4X2(kwx, kwy)                                \
-    do {                                                   \
-        __m128i sx = (kwx), sy = (kwy);                    \
-        x1 = _mm_sha256rnds2_epu32(x1, x0, sx);            \
-        y1 = _mm_sha256rnds2_epu32(y1, y0, sy);            \
-        sx = _mm_shuffle_epi32(sx, 0x0e);                  \
-        sy = _mm_shuffle_epi32(sy, 0x0e);                  \
-        x0 = _mm_sha256rnds2_epu32(x0, x1, sx);            \
-        y0 = _mm_sha256rnds2_epu32(y0, y1, sy);            \
+#define ROUNDS4X2(kwx, kwy)                     \
+    do {                                        \
+        __m128i sx = (kwx), sy = (kwy);         \
+        x1 = _mm_sha256rnds2_epu32(x1, x0, sx); \
+        y1 = _mm_sha256rnds2_epu32(y1, y0, sy); \
+        sx = _mm_shuffle_epi32(sx, 0x0e);       \
+        sy = _mm_shuffle_epi32(sy, 0x0e);       \
+        x0 = _mm_sha256rnds2_epu32(x0, x1, sx); \
+        y0 = _mm_sha256rnds2_epu32(y0, y1, sy); \
     } while (0)
 
 // Replaces the four oldest schedule words `a` by the next four.
 #define SCHEDULE(a, b, c, d) \
     a = _mm_sha256msg2_epu32(ADD(_mm_sha256msg1_epu32(a, b), _mm_alignr_epi8(d, c, 4)), d)
-#define SCHEDULEX2(a, b, c, d) \
+#define SCHEDULEX2(a, b, c, d)            \
     SCHEDULE(xm##a, xm##b, xm##c, xm##d); \
     SCHEDULE(ym##a, ym##b, ym##c, ym##d)
 #define QUADX2(i, a, b, c, d) \
     SCHEDULEX2(a, b, c, d);   \
     ROUNDS4X2(ADD(xm##a, K4(i)), ADD(ym##a, K4(i)))
 
-// Rounds 16...63 of two streams whose first sixteen words are in xm0...xm3 and ym0...ym3.
-#define ROUNDS_16_TO_55 \
+// Rounds 16...55 of two streams whose first sixteen words are in xm0...xm3 and ym0...ym3.
+#define ROUNDS_16_TO_55     \
     QUADX2(16, 0, 1, 2, 3); \
     QUADX2(20, 1, 2, 3, 0); \
     QUADX2(24, 2, 3, 0, 1); \
@@ -84,7 +84,8 @@ SHA_NI static inline __m128i load_words(const uint8_t *bytes) {
 
 SHA_NI void csha256_compress_sha_ni(uint32_t state[8], const uint8_t *blocks, size_t count) {
     __m128i abef, cdgh, abcd, efgh;
-    // One block costs little more than clearing the registers would, and compiled AVX code clears them itself.
+    // One block costs little more than clearing the registers would, and compiled AVX code clears them
+    // itself.
     load_state(state, &abef, &cdgh);
     for (; count > 0; count--, blocks += 64) {
         __m128i abef_before = abef, cdgh_before = cdgh;
@@ -117,29 +118,29 @@ static inline void clean_registers(void) {
     if (csha256_has_avx) __asm__ volatile("vzeroupper");
 }
 
-// The digest of two streams, hashed again: rounds 0...55 of the second hash of both. Leaves the last eight rounds,
-// because a scan needs only some of them.
-#define SECOND_HASH_TO_55                                          \
-    do {                                                           \
-        split_state(x0, x1, &xm0, &xm1);                           \
-        split_state(y0, y1, &ym0, &ym1);                           \
-        xm2 = ym2 = end_of_digest;                                 \
-        xm3 = ym3 = length_256;                                    \
-        x0 = y0 = iv_abef;                                         \
-        x1 = y1 = iv_cdgh;                                         \
-        ROUNDS4X2(ADD(xm0, K4(0)), ADD(ym0, K4(0)));               \
-        ROUNDS4X2(ADD(xm1, K4(4)), ADD(ym1, K4(4)));               \
-        ROUNDS4X2(k8_of_digest, k8_of_digest);                     \
-        ROUNDS4X2(k12_of_digest, k12_of_digest);                   \
-        ROUNDS_16_TO_55;                                           \
+// The digest of two streams, hashed again: rounds 0...55 of the second hash of both. Leaves the last eight
+// rounds, because a scan needs only some of them.
+#define SECOND_HASH_TO_55                            \
+    do {                                             \
+        split_state(x0, x1, &xm0, &xm1);             \
+        split_state(y0, y1, &ym0, &ym1);             \
+        xm2 = ym2 = end_of_digest;                   \
+        xm3 = ym3 = length_256;                      \
+        x0 = y0 = iv_abef;                           \
+        x1 = y1 = iv_cdgh;                           \
+        ROUNDS4X2(ADD(xm0, K4(0)), ADD(ym0, K4(0))); \
+        ROUNDS4X2(ADD(xm1, K4(4)), ADD(ym1, K4(4))); \
+        ROUNDS4X2(k8_of_digest, k8_of_digest);       \
+        ROUNDS4X2(k12_of_digest, k12_of_digest);     \
+        ROUNDS_16_TO_55;                             \
     } while (0)
 
-#define DIGEST_CONSTANTS                                                                        \
-    __m128i iv_abef, iv_cdgh;                                                                   \
-    load_state(csha256_IV, &iv_abef, &iv_cdgh);                                                 \
-    const __m128i end_of_digest = _mm_set_epi32(0, 0, 0, (int)0x80000000);                      \
-    const __m128i length_256 = _mm_set_epi32(256, 0, 0, 0);                                     \
-    const __m128i k8_of_digest = ADD(end_of_digest, K4(8));                                     \
+#define DIGEST_CONSTANTS                                                   \
+    __m128i iv_abef, iv_cdgh;                                              \
+    load_state(csha256_IV, &iv_abef, &iv_cdgh);                            \
+    const __m128i end_of_digest = _mm_set_epi32(0, 0, 0, (int)0x80000000); \
+    const __m128i length_256 = _mm_set_epi32(256, 0, 0, 0);                \
+    const __m128i k8_of_digest = ADD(end_of_digest, K4(8));                \
     const __m128i k12_of_digest = ADD(length_256, K4(12))
 
 SHA_NI static inline void store_digest(uint8_t *out, __m128i abef, __m128i cdgh) {
@@ -152,8 +153,10 @@ SHA_NI static inline void store_digest(uint8_t *out, __m128i abef, __m128i cdgh)
 // Two nodes of a merkle tree. All input is read before the first output is written.
 SHA_NI static void double64_pair(uint8_t *out_x, uint8_t *out_y, const uint8_t *in_x, const uint8_t *in_y) {
     DIGEST_CONSTANTS;
-    __m128i xm0 = load_words(in_x), xm1 = load_words(in_x + 16), xm2 = load_words(in_x + 32), xm3 = load_words(in_x + 48);
-    __m128i ym0 = load_words(in_y), ym1 = load_words(in_y + 16), ym2 = load_words(in_y + 32), ym3 = load_words(in_y + 48);
+    __m128i xm0 = load_words(in_x), xm1 = load_words(in_x + 16);
+    __m128i xm2 = load_words(in_x + 32), xm3 = load_words(in_x + 48);
+    __m128i ym0 = load_words(in_y), ym1 = load_words(in_y + 16);
+    __m128i ym2 = load_words(in_y + 32), ym3 = load_words(in_y + 48);
     __m128i x0 = iv_abef, x1 = iv_cdgh, y0 = iv_abef, y1 = iv_cdgh;
     ROUNDS4X2(ADD(xm0, K4(0)), ADD(ym0, K4(0)));
     ROUNDS4X2(ADD(xm1, K4(4)), ADD(ym1, K4(4)));
@@ -214,14 +217,16 @@ SHA_NI uint64_t csha256_scan_sha_ni(const csha256_job *job, uint32_t start, uint
         x0 = ADD(x0, mid_abef), x1 = ADD(x1, mid_cdgh), y0 = ADD(y0, mid_abef), y1 = ADD(y1, mid_cdgh);
         SECOND_HASH_TO_55;
         QUADX2(56, 2, 3, 0, 1);
-        // The last digest word is h after round 63, which is e after round 60; two rounds (60, 61) leave it in F.
+        // The last digest word is h after round 63, which is e after round 60; two rounds (60, 61) leave it
+        // in F.
         SCHEDULEX2(3, 0, 1, 2);
         x1 = _mm_sha256rnds2_epu32(x1, x0, ADD(xm3, K4(60)));
         y1 = _mm_sha256rnds2_epu32(y1, y0, ADD(ym3, K4(60)));
         uint32_t last_x = (uint32_t)_mm_cvtsi128_si32(x1) + csha256_IV[7];
         uint32_t last_y = (uint32_t)_mm_cvtsi128_si32(y1) + csha256_IV[7];
         if (__builtin_expect(__builtin_bswap32(last_x) <= top, 0)) candidates[hits++] = nonce;
-        if (__builtin_expect(__builtin_bswap32(last_y) <= top && count - done > 1, 0)) candidates[hits++] = nonce + 1;
+        bool counts = count - done > 1;
+        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = nonce + 1;
         done += 2;
     }
     *found = hits;

@@ -1,5 +1,5 @@
-// The nonce scan over vectors: one lane, one nonce. Included once for each instruction set, which says before what it
-// is made of:
+// The nonce scan over vectors: one lane, one nonce. Included once for each instruction set, which says before
+// what it is made of:
 //
 //   TARGET  function attribute          LANES          nonces in a vector
 //   VECTOR  type                        ADD BROADCAST LANE_NUMBERS SWAP_BYTES
@@ -7,11 +7,12 @@
 //   AT_MOST(words, limits)              bit mask of the lanes with words <= limits, unsigned
 //   SCAN                                name of the function
 //
-// What need not be computed for every nonce is not: rounds 0...2 and schedule words 16 and 17 of the first hash come
-// with the job, padding words are folded into constants, and of the second hash only the last word is wanted, which
-// exists after round 60 and does not need the a-path of the four rounds before.
+// What need not be computed for every nonce is not: rounds 0...2 and schedule words 16 and 17 of the first
+// hash come with the job, padding words are folded into constants, and of the second hash only the last word
+// is wanted, which exists after round 60 and does not need the a-path of the four rounds before.
 
-// Constants of the padding: sigma0 and sigma1 (FIPS 180-4) of the lengths in bits, 640 and 256, and of 0x80000000.
+// Constants of the padding: sigma0 and sigma1 (FIPS 180-4) of the lengths in bits, 640 and 256, and of
+// 0x80000000.
 enum {
     SIGMA0_OF_640 = 0x00a00055,
     SIGMA1_OF_256 = 0x00a00000,
@@ -24,11 +25,11 @@ enum {
 #define END_OF_MESSAGE 0x80000000u
 
 // Names rotate instead of values: after a round, what was h is the new a.
-#define ROUND(a, b, c, d, e, f, g, h, kw)                                     \
-    do {                                                                      \
-        VECTOR t1 = ADD(ADD(h, kw), ADD(BIG_SIGMA1(e), CHOOSE(e, f, g)));     \
-        d = ADD(d, t1);                                                       \
-        h = ADD(t1, ADD(BIG_SIGMA0(a), MAJORITY(a, b, c)));                   \
+#define ROUND(a, b, c, d, e, f, g, h, kw)                                 \
+    do {                                                                  \
+        VECTOR t1 = ADD(ADD(h, kw), ADD(BIG_SIGMA1(e), CHOOSE(e, f, g))); \
+        d = ADD(d, t1);                                                   \
+        h = ADD(t1, ADD(BIG_SIGMA0(a), MAJORITY(a, b, c)));               \
     } while (0)
 #define ROUND_WITHOUT_A(a, b, c, d, e, f, g, h, kw) \
     d = ADD(d, ADD(ADD(h, kw), ADD(BIG_SIGMA1(e), CHOOSE(e, f, g))))
@@ -47,14 +48,14 @@ enum {
     ROUND(b, c, d, e, f, g, h, a, KW(i + 7, x7))
 
 // Rounds 8...15 of a block whose words 8...14 are `w8` and zeros, and whose word 15 is its length in bits.
-#define ROUNDS_OF_PADDING(w8, length)                                  \
-    ROUND(a, b, c, d, e, f, g, h, BROADCAST(csha256_K[8] + (w8)));     \
-    ROUND(h, a, b, c, d, e, f, g, K(9));                               \
-    ROUND(g, h, a, b, c, d, e, f, K(10));                              \
-    ROUND(f, g, h, a, b, c, d, e, K(11));                              \
-    ROUND(e, f, g, h, a, b, c, d, K(12));                              \
-    ROUND(d, e, f, g, h, a, b, c, K(13));                              \
-    ROUND(c, d, e, f, g, h, a, b, K(14));                              \
+#define ROUNDS_OF_PADDING(w8, length)                              \
+    ROUND(a, b, c, d, e, f, g, h, BROADCAST(csha256_K[8] + (w8))); \
+    ROUND(h, a, b, c, d, e, f, g, K(9));                           \
+    ROUND(g, h, a, b, c, d, e, f, K(10));                          \
+    ROUND(f, g, h, a, b, c, d, e, K(11));                          \
+    ROUND(e, f, g, h, a, b, c, d, K(12));                          \
+    ROUND(d, e, f, g, h, a, b, c, K(13));                          \
+    ROUND(c, d, e, f, g, h, a, b, K(14));                          \
     ROUND(b, c, d, e, f, g, h, a, BROADCAST(csha256_K[15] + (length)))
 
 // The next schedule word, in the place of the one sixteen before; the same with the round that takes it.
@@ -63,62 +64,62 @@ enum {
     SCHEDULE(x0, x1, x9, x14);                           \
     ROUND(a, b, c, d, e, f, g, h, KW(i, x0))
 
-#define STEPS8(i)                                             \
-    STEP(w0, w1, w9, w14, a, b, c, d, e, f, g, h, i);         \
-    STEP(w1, w2, w10, w15, h, a, b, c, d, e, f, g, i + 1);    \
-    STEP(w2, w3, w11, w0, g, h, a, b, c, d, e, f, i + 2);     \
-    STEP(w3, w4, w12, w1, f, g, h, a, b, c, d, e, i + 3);     \
-    STEP(w4, w5, w13, w2, e, f, g, h, a, b, c, d, i + 4);     \
-    STEP(w5, w6, w14, w3, d, e, f, g, h, a, b, c, i + 5);     \
-    STEP(w6, w7, w15, w4, c, d, e, f, g, h, a, b, i + 6);     \
+#define STEPS8(i)                                          \
+    STEP(w0, w1, w9, w14, a, b, c, d, e, f, g, h, i);      \
+    STEP(w1, w2, w10, w15, h, a, b, c, d, e, f, g, i + 1); \
+    STEP(w2, w3, w11, w0, g, h, a, b, c, d, e, f, i + 2);  \
+    STEP(w3, w4, w12, w1, f, g, h, a, b, c, d, e, i + 3);  \
+    STEP(w4, w5, w13, w2, e, f, g, h, a, b, c, d, i + 4);  \
+    STEP(w5, w6, w14, w3, d, e, f, g, h, a, b, c, i + 5);  \
+    STEP(w6, w7, w15, w4, c, d, e, f, g, h, a, b, i + 6);  \
     STEP(w7, w8, w0, w5, b, c, d, e, f, g, h, a, i + 7)
-#define STEPS16(i)                                            \
-    STEPS8(i);                                                \
-    STEP(w8, w9, w1, w6, a, b, c, d, e, f, g, h, i + 8);      \
-    STEP(w9, w10, w2, w7, h, a, b, c, d, e, f, g, i + 9);     \
-    STEP(w10, w11, w3, w8, g, h, a, b, c, d, e, f, i + 10);   \
-    STEP(w11, w12, w4, w9, f, g, h, a, b, c, d, e, i + 11);   \
-    STEP(w12, w13, w5, w10, e, f, g, h, a, b, c, d, i + 12);  \
-    STEP(w13, w14, w6, w11, d, e, f, g, h, a, b, c, i + 13);  \
-    STEP(w14, w15, w7, w12, c, d, e, f, g, h, a, b, i + 14);  \
+#define STEPS16(i)                                           \
+    STEPS8(i);                                               \
+    STEP(w8, w9, w1, w6, a, b, c, d, e, f, g, h, i + 8);     \
+    STEP(w9, w10, w2, w7, h, a, b, c, d, e, f, g, i + 9);    \
+    STEP(w10, w11, w3, w8, g, h, a, b, c, d, e, f, i + 10);  \
+    STEP(w11, w12, w4, w9, f, g, h, a, b, c, d, e, i + 11);  \
+    STEP(w12, w13, w5, w10, e, f, g, h, a, b, c, d, i + 12); \
+    STEP(w13, w14, w6, w11, d, e, f, g, h, a, b, c, i + 13); \
+    STEP(w14, w15, w7, w12, c, d, e, f, g, h, a, b, i + 14); \
     STEP(w15, w0, w8, w13, b, c, d, e, f, g, h, a, i + 15)
 
 // Schedule words 16...31 of the second block of a header, whose word 3 is `nonces` (as big-endian words).
-#define FIRST_SCHEDULE                                          \
-    w0 = BROADCAST(job->w16);                                   \
-    w1 = BROADCAST(job->w17);                                   \
-    w2 = ADD(BROADCAST(job->w18_part), SIGMA0(nonces));         \
-    w3 = ADD(BROADCAST(job->w19_part), nonces);                 \
-    w4 = ADD(SIGMA1(w2), BROADCAST(END_OF_MESSAGE));            \
-    w5 = SIGMA1(w3);                                            \
-    w6 = ADD(SIGMA1(w4), BROADCAST(640));                       \
-    w7 = ADD(SIGMA1(w5), w0);                                   \
-    w8 = ADD(SIGMA1(w6), w1);                                   \
-    w9 = ADD(SIGMA1(w7), w2);                                   \
-    w10 = ADD(SIGMA1(w8), w3);                                  \
-    w11 = ADD(SIGMA1(w9), w4);                                  \
-    w12 = ADD(SIGMA1(w10), w5);                                 \
-    w13 = ADD(SIGMA1(w11), w6);                                 \
-    w14 = ADD(ADD(SIGMA1(w12), w7), BROADCAST(SIGMA0_OF_640));  \
+#define FIRST_SCHEDULE                                         \
+    w0 = BROADCAST(job->w16);                                  \
+    w1 = BROADCAST(job->w17);                                  \
+    w2 = ADD(BROADCAST(job->w18_part), SIGMA0(nonces));        \
+    w3 = ADD(BROADCAST(job->w19_part), nonces);                \
+    w4 = ADD(SIGMA1(w2), BROADCAST(END_OF_MESSAGE));           \
+    w5 = SIGMA1(w3);                                           \
+    w6 = ADD(SIGMA1(w4), BROADCAST(640));                      \
+    w7 = ADD(SIGMA1(w5), w0);                                  \
+    w8 = ADD(SIGMA1(w6), w1);                                  \
+    w9 = ADD(SIGMA1(w7), w2);                                  \
+    w10 = ADD(SIGMA1(w8), w3);                                 \
+    w11 = ADD(SIGMA1(w9), w4);                                 \
+    w12 = ADD(SIGMA1(w10), w5);                                \
+    w13 = ADD(SIGMA1(w11), w6);                                \
+    w14 = ADD(ADD(SIGMA1(w12), w7), BROADCAST(SIGMA0_OF_640)); \
     w15 = ADD(ADD(SIGMA1(w13), w8), ADD(SIGMA0(w0), BROADCAST(640)))
 
 // Schedule words 16...31 of a block that holds the digest in w0...w7.
-#define SECOND_SCHEDULE                                                   \
-    w0 = ADD(w0, SIGMA0(w1));                                             \
-    w1 = ADD(ADD(w1, SIGMA0(w2)), BROADCAST(SIGMA1_OF_256));              \
-    w2 = ADD(ADD(w2, SIGMA0(w3)), SIGMA1(w0));                            \
-    w3 = ADD(ADD(w3, SIGMA0(w4)), SIGMA1(w1));                            \
-    w4 = ADD(ADD(w4, SIGMA0(w5)), SIGMA1(w2));                            \
-    w5 = ADD(ADD(w5, SIGMA0(w6)), SIGMA1(w3));                            \
-    w6 = ADD(ADD(w6, SIGMA0(w7)), ADD(SIGMA1(w4), BROADCAST(256)));       \
-    w7 = ADD(ADD(w7, BROADCAST(SIGMA0_OF_END)), ADD(SIGMA1(w5), w0));     \
-    w8 = ADD(ADD(SIGMA1(w6), w1), BROADCAST(END_OF_MESSAGE));             \
-    w9 = ADD(SIGMA1(w7), w2);                                             \
-    w10 = ADD(SIGMA1(w8), w3);                                            \
-    w11 = ADD(SIGMA1(w9), w4);                                            \
-    w12 = ADD(SIGMA1(w10), w5);                                           \
-    w13 = ADD(SIGMA1(w11), w6);                                           \
-    w14 = ADD(ADD(SIGMA1(w12), w7), BROADCAST(SIGMA0_OF_256));            \
+#define SECOND_SCHEDULE                                               \
+    w0 = ADD(w0, SIGMA0(w1));                                         \
+    w1 = ADD(ADD(w1, SIGMA0(w2)), BROADCAST(SIGMA1_OF_256));          \
+    w2 = ADD(ADD(w2, SIGMA0(w3)), SIGMA1(w0));                        \
+    w3 = ADD(ADD(w3, SIGMA0(w4)), SIGMA1(w1));                        \
+    w4 = ADD(ADD(w4, SIGMA0(w5)), SIGMA1(w2));                        \
+    w5 = ADD(ADD(w5, SIGMA0(w6)), SIGMA1(w3));                        \
+    w6 = ADD(ADD(w6, SIGMA0(w7)), ADD(SIGMA1(w4), BROADCAST(256)));   \
+    w7 = ADD(ADD(w7, BROADCAST(SIGMA0_OF_END)), ADD(SIGMA1(w5), w0)); \
+    w8 = ADD(ADD(SIGMA1(w6), w1), BROADCAST(END_OF_MESSAGE));         \
+    w9 = ADD(SIGMA1(w7), w2);                                         \
+    w10 = ADD(SIGMA1(w8), w3);                                        \
+    w11 = ADD(SIGMA1(w9), w4);                                        \
+    w12 = ADD(SIGMA1(w10), w5);                                       \
+    w13 = ADD(SIGMA1(w11), w6);                                       \
+    w14 = ADD(ADD(SIGMA1(w12), w7), BROADCAST(SIGMA0_OF_256));        \
     w15 = ADD(ADD(SIGMA1(w13), w8), ADD(SIGMA0(w0), BROADCAST(256)))
 
 TARGET uint64_t SCAN(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,

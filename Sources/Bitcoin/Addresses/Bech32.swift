@@ -26,8 +26,8 @@ public enum Bech32 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Prefix in lower case, and the 5-bit values without checksum. Nil for mixed case, bad characters, bad checksum,
-    /// or more than 90 characters.
+    /// Prefix in lower case, and the 5-bit values without checksum. Nil for mixed case, bad characters, bad
+    /// checksum, or more than 90 characters.
     public static func decode(_ text: String) -> (prefix: String, data: [UInt8], variant: Variant)? {
         var characters = Array(text.utf8)
         guard characters.count <= Limits.bech32CharactersMax,
@@ -75,8 +75,8 @@ public enum Bech32 {
         return (Int(version), program)
     }
 
-    /// Cuts a string of bits into groups of another size. Without padding, nil if more than a started group or any
-    /// set bit is left over.
+    /// Cuts a string of bits into groups of another size. Without padding, nil if more than a started group
+    /// or any set bit is left over.
     private static func regroup(_ values: ArraySlice<UInt8>, from: Int, to: Int, padding: Bool) -> [UInt8]? {
         var result: [UInt8] = []
         result.reserveCapacity((values.count * from + to - 1) / to)

@@ -41,7 +41,8 @@ public struct Block: Hashable, Sendable {
     /// Of the transactions as they are; compare it with the header's.
     public func merkleRoot() -> (root: Hash256, mutated: Bool) { Merkle.root(transactions.map(\.txid)) }
 
-    /// The merkle root over the wtxids with zero for the coinbase (BIP141): half of what a coinbase commits to.
+    /// The merkle root over the wtxids with zero for the coinbase (BIP141): half of what a coinbase commits
+    /// to.
     public func witnessMerkleRoot() -> Hash256 {
         var leaves = transactions.map(\.wtxid)
         if !leaves.isEmpty { leaves[0] = .zero }
@@ -86,7 +87,8 @@ public enum WitnessCommitment {
     /// OP_RETURN, a push of 36 bytes, and four bytes that mark the output.
     public static let prefix: [UInt8] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed]
 
-    /// What the coinbase commits to: the witness merkle root and the reserved value (the coinbase's own witness).
+    /// What the coinbase commits to: the witness merkle root and the reserved value (the coinbase's own
+    /// witness).
     public static func hash(root: Hash256, reserved: Hash256) -> Hash256 { SHA256.doublePair(root, reserved) }
 
     public static func script(_ commitment: Hash256) -> Script { Script(prefix + commitment.bytes) }

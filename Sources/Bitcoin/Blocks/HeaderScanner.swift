@@ -2,8 +2,8 @@ import CSHA256
 
 /// Searches the nonces of one header, with the fastest kernel that the machine has.
 ///
-/// Making one costs a compression (the midstate); searching allocates nothing and stops at the first hit, so short
-/// searches for easy targets are as cheap per nonce as long ones.
+/// Making one costs a compression (the midstate); searching allocates nothing and stops at the first hit, so
+/// short searches for easy targets are as cheap per nonce as long ones.
 public struct HeaderScanner: Sendable {
     private var job: csha256_job
 
@@ -18,8 +18,8 @@ public struct HeaderScanner: Sendable {
         withUnsafePointer(to: job) { job in .filled { csha256_job_hash(job, nonce, $0) } }
     }
 
-    /// The first nonce of the range whose hash meets the target, compared as exact 256-bit numbers; nil if none does.
-    /// The range must lie within 0 ..< 2^32.
+    /// The first nonce of the range whose hash meets the target, compared as exact 256-bit numbers; nil if
+    /// none does. The range must lie within 0 ..< 2^32.
     public func find(target: Target, nonces: Range<UInt64>) -> UInt32? {
         precondition(nonces.upperBound <= 1 << 32, "a nonce has 32 bits")
         // Kernels compare only the top 32 bits; what they let through is compared in full here.

@@ -2,8 +2,9 @@ import SansIO
 
 /// 32 bytes in wire order: a digest, a transaction or block id, a merkle node.
 ///
-/// Four words instead of an array, so that a copy costs no reference count and a dictionary key no indirection.
-/// The words hold the bytes as memory holds them; to read a hash as a number, use `UInt256(littleEndian:)`.
+/// Four words instead of an array, so that a copy costs no reference count and a dictionary key no
+/// indirection. The words hold the bytes as memory holds them; to read a hash as a number, use
+/// `UInt256(littleEndian:)`.
 @frozen
 public struct Hash256: Hashable, Sendable {
     @usableFromInline var w0: UInt64

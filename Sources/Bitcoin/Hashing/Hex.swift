@@ -1,5 +1,6 @@
 extension [UInt8] {
-    /// Bytes from hexadecimal digits of either case. Nil for an odd count or any other character, also for spaces.
+    /// Bytes from hexadecimal digits of either case. Nil for an odd count or any other character, also for
+    /// spaces.
     public init?(hex: String) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(hex.utf8.count / 2)

@@ -32,7 +32,8 @@ public enum SHA256 {
     }
 }
 
-/// SHA-256 over a message that comes in pieces. A value without heap storage: copy it to keep a hashed prefix.
+/// SHA-256 over a message that comes in pieces. A value without heap storage: copy it to keep a hashed
+/// prefix.
 public struct SHA256Stream: Sendable {
     private var state: csha256_stream
 

@@ -13,7 +13,8 @@ public func taggedHash(_ tag: String, _ parts: [UInt8]...) -> Hash256 {
 }
 
 extension SHA256Stream {
-    /// A stream that has taken a BIP340 tag. It is one whole block, so a kept copy saves two compressions per hash.
+    /// A stream that has taken a BIP340 tag. It is one whole block, so a kept copy saves two compressions per
+    /// hash.
     public init(tag: String) {
         let prefix = SHA256.hash(Array(tag.utf8))
         self.init()

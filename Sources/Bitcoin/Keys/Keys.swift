@@ -50,8 +50,8 @@ public struct SecretKey: Hashable, Sendable {
         return key
     }
 
-    /// The key that spends a taproot output by its key path (BIP341): tweaked with the hash of the internal key and
-    /// the merkle root of the scripts, if there are any. Nil with negligible probability.
+    /// The key that spends a taproot output by its key path (BIP341): tweaked with the hash of the internal
+    /// key and the merkle root of the scripts, if there are any. Nil with negligible probability.
     public func taprootTweaked(merkleRoot: Hash256? = nil) -> SecretKey? {
         let point = publicKey
         let even = point.bytes[0] == 2 ? self : negated
@@ -146,7 +146,8 @@ public struct XOnlyPublicKey: Hashable, Sendable {
         taggedHash("TapTweak", bytes + (merkleRoot?.bytes ?? []))
     }
 
-    /// The output key of BIP341 for this internal key, and whether its y is odd. Nil with negligible probability.
+    /// The output key of BIP341 for this internal key, and whether its y is odd. Nil with negligible
+    /// probability.
     public func taprootOutputKey(merkleRoot: Hash256? = nil) -> (key: XOnlyPublicKey, yIsOdd: Bool)? {
         guard let internalPoint = PublicKey(bytes: [2] + bytes),
             let point = internalPoint.adding(tweak: taprootTweak(merkleRoot: merkleRoot))

@@ -1,7 +1,8 @@
-/// A deterministic stream of bytes that nobody can tell from random without the seed: SHA-256 in counter mode.
+/// A deterministic stream of bytes that nobody can tell from random without the seed: SHA-256 in counter
+/// mode.
 ///
-/// Machines hold one instead of asking the operating system, so that a run can be replayed. The live world seeds it
-/// with 32 bytes from the operating system; a simulation with its own seed.
+/// Machines hold one instead of asking the operating system, so that a run can be replayed. The live world
+/// seeds it with 32 bytes from the operating system; a simulation with its own seed.
 public struct SecretGenerator: Sendable, Equatable {
     private let key: Hash256
     private var counter: UInt64 = 0

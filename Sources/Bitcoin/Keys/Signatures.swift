@@ -14,8 +14,8 @@ extension SecretKey {
         }
     }
 
-    /// A BIP340 signature (64 bytes) of a 32-byte message. `auxiliary` is 32 bytes of fresh randomness; with zeros or
-    /// none the signature is still safe, but more exposed to side channels.
+    /// A BIP340 signature (64 bytes) of a 32-byte message. `auxiliary` is 32 bytes of fresh randomness; with
+    /// zeros or none the signature is still safe, but more exposed to side channels.
     public func signSchnorr(_ message: Hash256, auxiliary: [UInt8] = []) -> [UInt8] {
         precondition(auxiliary.isEmpty || auxiliary.count == 32, "auxiliary randomness has 32 bytes")
         var pair = secp256k1_keypair()
@@ -32,8 +32,8 @@ extension SecretKey {
 }
 
 extension PublicKey {
-    /// Whether the signature is good. Strict DER is asked for; a high S is taken as its low twin, because consensus
-    /// does not care (policy checks that on the bytes).
+    /// Whether the signature is good. Strict DER is asked for; a high S is taken as its low twin, because
+    /// consensus does not care (policy checks that on the bytes).
     public func verifyECDSA(_ signature: [UInt8], _ digest: Hash256) -> Bool {
         var parsedSignature = secp256k1_ecdsa_signature()
         guard

@@ -1,4 +1,5 @@
-/// The number that a block or share hash must not exceed. Targets compare as numbers: the smaller, the harder.
+/// The number that a block or share hash must not exceed. Targets compare as numbers: the smaller, the
+/// harder.
 public struct Target: Hashable, Sendable, Comparable {
     public var value: UInt256
 
@@ -20,8 +21,8 @@ public struct Target: Hashable, Sendable, Comparable {
     @inlinable
     public func isMet(by hash: Hash256) -> Bool { UInt256(littleEndian: hash) <= value }
 
-    /// The target of a difficulty, `difficultyOne / difficulty`, kept within 1 ... 2^256 - 1. Difficulties that are no
-    /// positive number give the easiest target.
+    /// The target of a difficulty, `difficultyOne / difficulty`, kept within 1 ... 2^256 - 1. Difficulties
+    /// that are no positive number give the easiest target.
     public init(difficulty: Double) {
         guard difficulty > 0 else {
             self = .max
@@ -41,8 +42,8 @@ public struct Target: Hashable, Sendable, Comparable {
     /// The mean number of hashes until one meets the target: 2^256 / (value + 1).
     public var expectedHashes: Double { 0x1p256 / (value.double + 1) }
 
-    /// What a block at this target adds to a chain's work: floor(2^256 / (value + 1)), as Core's `GetBlockProof`, which
-    /// gives zero for a target of zero.
+    /// What a block at this target adds to a chain's work: floor(2^256 / (value + 1)), as Core's
+    /// `GetBlockProof`, which gives zero for a target of zero.
     public var work: UInt256 {
         if value.isZero { return .zero }
         // 2^256 does not fit, but 2^256 / (t + 1) = (2^256 - t - 1) / (t + 1) + 1 = ~t / (t + 1) + 1.
@@ -51,7 +52,8 @@ public struct Target: Hashable, Sendable, Comparable {
     }
 }
 
-/// A target in the 32 bits of a block header ("nBits"): an exponent of base 256 and 23 bits of significand with sign.
+/// A target in the 32 bits of a block header ("nBits"): an exponent of base 256 and 23 bits of significand
+/// with sign.
 public struct CompactTarget: Hashable, Sendable {
     public var bits: UInt32
 

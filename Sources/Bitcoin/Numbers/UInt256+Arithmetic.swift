@@ -133,8 +133,8 @@ extension UInt256 {
         return (quotient, u >> shift)
     }
 
-    /// A quotient digit from the first three digits of the dividend and the first two of the divisor; at most one
-    /// too large.
+    /// A quotient digit from the first three digits of the dividend and the first two of the divisor; at most
+    /// one too large.
     private static func estimate(
         _ u2: UInt64, _ u1: UInt64, _ u0: UInt64, _ v1: UInt64, _ v0: UInt64
     ) -> UInt64 {

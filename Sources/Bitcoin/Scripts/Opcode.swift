@@ -1,5 +1,5 @@
-/// Script opcodes that have a name (Core: `script/script.h`). The direct pushes 0x01...0x4b and the unassigned bytes
-/// have none.
+/// Script opcodes that have a name (Core: `script/script.h`). The direct pushes 0x01...0x4b and the
+/// unassigned bytes have none.
 public enum Opcode: UInt8, Hashable, Sendable, CaseIterable {
     case zero = 0x00
     case pushData1 = 0x4c

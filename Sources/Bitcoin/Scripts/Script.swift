@@ -60,7 +60,8 @@ extension Script {
         bytes.append(contentsOf: data)
     }
 
-    /// A number as Core's `CScript << int64_t`: OP_0, OP_1NEGATE, OP_1 to OP_16, or a push of the number's bytes.
+    /// A number as Core's `CScript << int64_t`: OP_0, OP_1NEGATE, OP_1 to OP_16, or a push of the number's
+    /// bytes.
     public mutating func append(number: Int64) {
         switch number {
         case 0: append(op: .zero)
@@ -87,7 +88,8 @@ extension Script {
         return bytes
     }
 
-    /// What a coinbase script must begin with at a height (BIP34), as Core writes and checks it: `CScript() << height`.
+    /// What a coinbase script must begin with at a height (BIP34), as Core writes and checks it: `CScript()
+    /// << height`.
     public static func heightPush(_ height: Int) -> [UInt8] {
         precondition(height >= 0, "a height is not negative")
         var script = Script()

@@ -27,7 +27,8 @@ extension Script {
         return multisig == nil ? .nonStandard : .multisig
     }
 
-    /// Version and program of a witness output (BIP141): one version opcode and one direct push of 2 to 40 bytes.
+    /// Version and program of a witness output (BIP141): one version opcode and one direct push of 2 to 40
+    /// bytes.
     public var witnessProgram: (version: Int, program: ArraySlice<UInt8>)? {
         guard (4...42).contains(bytes.count), bytes[1] == UInt8(bytes.count - 2) else { return nil }
         switch bytes[0] {

@@ -1,7 +1,8 @@
 import SansIO
 
 extension Transaction {
-    /// Appends the transaction as BIP144 serializes it. Without any witness, or without `witness`, in the old form.
+    /// Appends the transaction as BIP144 serializes it. Without any witness, or without `witness`, in the old
+    /// form.
     public func encode(into writer: inout ByteWriter, witness: Bool = true) {
         let extended = witness && hasWitness
         writer.write(u32: version)
@@ -58,8 +59,8 @@ extension Transaction {
 }
 
 extension Transaction {
-    /// Reads one transaction, as Core's `UnserializeTransaction`. Without `witness`, the old form only, which lets a
-    /// transaction without inputs be read.
+    /// Reads one transaction, as Core's `UnserializeTransaction`. Without `witness`, the old form only, which
+    /// lets a transaction without inputs be read.
     ///
     /// Counts are not believed: memory is reserved for at most what the bytes that are really there can hold.
     public init(from reader: inout ByteReader, witness: Bool = true) throws(TransactionError) {

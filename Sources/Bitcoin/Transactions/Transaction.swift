@@ -79,8 +79,9 @@ public struct TransactionOutput: Hashable, Sendable {
 
 /// A transaction and, computed once, its ids and sizes.
 ///
-/// Making one hashes it, so that reading `txid` again and again costs nothing. Assigning to a field drops what was
-/// computed; ids and sizes then are computed at each reading until `seal()`. Build from parts where you can.
+/// Making one hashes it, so that reading `txid` again and again costs nothing. Assigning to a field drops
+/// what was computed; ids and sizes then are computed at each reading until `seal()`. Build from parts where
+/// you can.
 public struct Transaction: Sendable {
     public var version: UInt32 { didSet { cache = nil } }
     public var inputs: [TransactionInput] { didSet { cache = nil } }

@@ -74,7 +74,8 @@ struct TransactionReading {
         }
     }
 
-    /// Ids from the bytes that were read, so that nothing is serialized again. `start` stands at the first of them.
+    /// Ids from the bytes that were read, so that nothing is serialized again. `start` stands at the first of
+    /// them.
     func identity(from start: borrowing ByteReader) throws(ByteReaderError) -> Transaction.Identity {
         var reader = copy start
         guard !hasSuperfluousWitness && unknownFlags == 0 else {

@@ -1,8 +1,8 @@
 // SHA-256 in several forms behind one run-time choice of kernel.
 //
-// Two parts of the work are chosen separately, because the best kernel differs: `compress` (one message after the
-// other: SHA extensions or portable) and `scan` (many nonces of one 80-byte header: vectors may win). Everything here
-// is re-entrant; nothing allocates, and no function keeps a pointer that it was given.
+// Two parts of the work are chosen separately, because the best kernel differs: `compress` (one message after
+// the other: SHA extensions or portable) and `scan` (many nonces of one 80-byte header: vectors may win).
+// Everything here is re-entrant; nothing allocates, and no function keeps a pointer that it was given.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-// ---- messages -------------------------------------------------------------------------------------------------
+// ---- messages
+// -------------------------------------------------------------------------------------------------
 
 // The state of a message that is hashed piece by piece. A plain value: copy it to keep a prefix.
 typedef struct csha256_stream {
@@ -38,7 +39,8 @@ void csha256_double64(uint8_t *out, const uint8_t *in, size_t count);
 // Runs whole 64-byte blocks through the compression function.
 void csha256_compress(uint32_t state[8], const uint8_t *blocks, size_t count);
 
-// ---- headers --------------------------------------------------------------------------------------------------
+// ---- headers
+// --------------------------------------------------------------------------------------------------
 
 // What 76 bytes of a block header allow to be computed before a nonce is known.
 typedef struct csha256_job {
@@ -54,17 +56,18 @@ void csha256_job_init(csha256_job *job, const uint8_t header[76]);
 // Double SHA-256 of the header with this nonce (the number, not its bytes).
 void csha256_job_hash(const csha256_job *job, uint32_t nonce, uint8_t out[32]);
 
-// A scan leaves after the step in which fewer than this many free places are left for candidates, so this is also
-// the least capacity; a caller that offers exactly this many gets control back at the first candidates.
+// A scan leaves after the step in which fewer than this many free places are left for candidates, so this is
+// also the least capacity; a caller that offers exactly this many gets control back at the first candidates.
 #define CSHA256_SCAN_CAPACITY_MIN 16
 
-// Looks for nonces in start..<start+count (modulo 2^32) whose hash, read as a little-endian number, has a top 32-bit
-// word <= `top`. Writes them in ascending order to `candidates` and their number to `found`. Returns how many nonces
-// were looked at: `count`, or fewer when the room for candidates ran out.
+// Looks for nonces in start..<start+count (modulo 2^32) whose hash, read as a little-endian number, has a top
+// 32-bit word <= `top`. Writes them in ascending order to `candidates` and their number to `found`. Returns
+// how many nonces were looked at: `count`, or fewer when the room for candidates ran out.
 uint64_t csha256_scan(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
                       uint32_t *candidates, size_t capacity, size_t *found);
 
-// ---- kernels --------------------------------------------------------------------------------------------------
+// ---- kernels
+// --------------------------------------------------------------------------------------------------
 
 typedef enum csha256_kernel {
     CSHA256_PORTABLE = 0,
@@ -84,8 +87,8 @@ bool csha256_kernel_compresses(csha256_kernel kernel);
 csha256_kernel csha256_compress_kernel(void);
 csha256_kernel csha256_scan_kernel(void);
 
-// As `csha256_compress`, `csha256_double64` and `csha256_scan`, with a kernel of the caller's choice, for tests and
-// benchmarks. The kernel must be supported.
+// As `csha256_compress`, `csha256_double64` and `csha256_scan`, with a kernel of the caller's choice, for
+// tests and benchmarks. The kernel must be supported.
 void csha256_compress_with(csha256_kernel kernel, uint32_t state[8], const uint8_t *blocks, size_t count);
 void csha256_double64_with(csha256_kernel kernel, uint8_t *out, const uint8_t *in, size_t count);
 uint64_t csha256_scan_with(csha256_kernel kernel, const csha256_job *job, uint32_t start, uint64_t count,

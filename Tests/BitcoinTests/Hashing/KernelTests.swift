@@ -38,7 +38,8 @@ struct KernelTests {
     static let missing = Kernel.all.filter { !$0.isSupported }.map(\.name)
     static let genesis = [UInt8](
         hex:
-            "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f61"
+            "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27a"
+            + "c72c3e67768f61"
             + "7fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c")!
 
     @Test(

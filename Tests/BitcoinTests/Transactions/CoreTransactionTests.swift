@@ -1,7 +1,8 @@
 import Bitcoin
 import Testing
 
-/// Bitcoin Core's tx_valid.json and tx_invalid.json: here only that their bytes survive; scripts are the node's.
+/// Bitcoin Core's tx_valid.json and tx_invalid.json: here only that their bytes survive; scripts are the
+/// node's.
 @Suite(.enabled(if: Vectors.areShared, "3 tests skipped: \(Vectors.absent)"))
 struct CoreTransactionTests {
     @Test(arguments: ["core/tx_valid.json", "core/tx_invalid.json"])
