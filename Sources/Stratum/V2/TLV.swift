@@ -33,14 +33,18 @@ public struct TLV: Hashable, Sendable {
         return String(decoding: value, as: UTF8.self)
     }
 
-    /// Everything up to the reader's end. Little-endian wins when both orders fit.
+    /// Everything up to the reader's end. When both byte orders fit, the one that names only known extensions wins,
+    /// then little-endian.
     static func readAll(from reader: inout ByteReader) throws(V2DecodeError) -> [TLV] {
         if reader.isAtEnd { return [] }
         let rest = try reader.readRaw(reader.remaining)
-        for bigEndian in [false, true] {
-            if let list = parse(rest, bigEndian: bigEndian) { return list }
+        switch (parse(rest, bigEndian: false), parse(rest, bigEndian: true)) {
+        case (let list?, nil), (nil, let list?): return list
+        case (let little?, let big?):
+            let isKnown = { (tlv: TLV) in tlv.extensionType == V2Extension.workerHashrateTracking }
+            return !little.allSatisfy(isKnown) && big.allSatisfy(isKnown) ? big : little
+        case (nil, nil): throw .malformedTLV
         }
-        throw .malformedTLV
     }
 
     /// Sorted by extension type, as SV2 section 3.4.3 asks.
