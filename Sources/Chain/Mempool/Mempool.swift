@@ -29,6 +29,7 @@ public struct Mempool: Sendable {
     private var free: [Int] = []
     private var byTxid: [Hash256: Int] = [:]
     private var spenders: [OutPoint: Int] = [:]
+    private var wtxids = Set<Hash256>()
     /// Grows with every arrival and departure.
     public private(set) var sequence: UInt64 = 1
     public private(set) var count = 0
@@ -48,6 +49,10 @@ public struct Mempool: Sendable {
     }
 
     func slot(of txid: Hash256) -> Int? { byTxid[txid] }
+
+    /// Whether this very transaction, witnesses and all, waits here and so had its scripts verified. Its id fixes
+    /// the coins that it spends, and the pool's rules contain the blocks'.
+    func contains(wtxid: Hash256) -> Bool { wtxids.contains(wtxid) }
 
     /// The waiting transaction that spends this output.
     public func spender(of outPoint: OutPoint) -> Hash256? { spenders[outPoint].map { entry($0).txid } }
@@ -92,6 +97,7 @@ public struct Mempool: Sendable {
         for child in entry.children { slots[child]?.parents.append(slot) }
         if slot == slots.count { slots.append(entry) } else { slots[slot] = entry }
         byTxid[transaction.txid] = slot
+        wtxids.insert(transaction.wtxid)
         account(entry, sign: 1)
     }
 
@@ -102,6 +108,7 @@ public struct Mempool: Sendable {
         for child in entry.children { slots[child]?.parents.removeAll { $0 == slot } }
         for input in entry.transaction.inputs { spenders[input.previousOutput] = nil }
         byTxid[entry.txid] = nil
+        wtxids.remove(entry.transaction.wtxid)
         slots[slot] = nil
         free.append(slot)
         account(entry, sign: -1)
@@ -139,5 +146,13 @@ public struct Mempool: Sendable {
         totalFees += entry.fee * Int64(sign)
         totalVirtualSize += entry.virtualSize * sign
         totalBytes += entry.transaction.totalSize * sign
+    }
+}
+
+extension Mempool {
+    /// By its id with witnesses; peers ask so (BIP339). Searches, as they ask rarely.
+    func transaction(wtxid: Hash256) -> Transaction? {
+        guard contains(wtxid: wtxid) else { return nil }
+        return slots.lazy.compactMap { $0 }.first { $0.transaction.wtxid == wtxid }?.transaction
     }
 }

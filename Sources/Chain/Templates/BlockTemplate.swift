@@ -11,16 +11,16 @@ public struct BlockTemplate: Sendable {
     /// Median time of the blocks before; the header's time must be later.
     public let medianTime: UInt32
     /// Without the coinbase, parents before children.
-    public let transactions: [Transaction]
+    public private(set) var transactions: [Transaction]
     /// Satoshi for each of them.
-    public let fees: [Int64]
-    public let sigOpsCosts: [Int]
+    public private(set) var fees: [Int64]
+    public private(set) var sigOpsCosts: [Int]
     public let totalFees: Int64
     public let subsidy: Int64
     /// The witness commitment output's script; there is always one.
-    public let commitment: Script
+    public private(set) var commitment: Script
     /// Siblings of the coinbase on its way to the merkle root.
-    public let merklePath: [Hash256]
+    public private(set) var merklePath: [Hash256]
     /// Weight of the transactions and the reserve.
     public let weight: Int
     /// The pool's sequence when it was made.
@@ -51,6 +51,15 @@ public struct BlockTemplate: Sendable {
         weight = transactions.reduce(reservedWeight) { $0 + $1.weight }
         commitment = WitnessCommitment.script(forTransactionsAfterCoinbase: transactions)
         merklePath = transactions.isEmpty ? [] : Merkle.path(forFirstOf: [.zero] + transactions.map(\.txid))
+    }
+
+    /// For blocks of chosen transactions, whose fees nobody claims.
+    mutating func replaceTransactions(_ chosen: [Transaction]) {
+        transactions = chosen
+        fees = chosen.map { _ in 0 }
+        sigOpsCosts = fees.map { _ in 0 }
+        commitment = WitnessCommitment.script(forTransactionsAfterCoinbase: chosen)
+        merklePath = chosen.isEmpty ? [] : Merkle.path(forFirstOf: [.zero] + chosen.map(\.txid))
     }
 
     /// The time a header should start with.

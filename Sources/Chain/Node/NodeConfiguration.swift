@@ -1,0 +1,73 @@
+public import Bitcoin
+public import SansIO
+public import Stratum
+
+/// Everything a node is told when it is made; the driver reads no more into it.
+public struct NodeConfiguration: Sendable {
+    public var network: NetworkParameters
+    /// Credentials of `rpcuser` and `rpcpassword`, joined by a colon; nil for none.
+    public var rpcCredentials: String?
+    /// The cookie file's whole content (`__cookie__:<hex>`), which the driver draws and writes; nil for none.
+    public var cookie: String?
+    /// Signs the template provider's certificate; clients know its public key.
+    public var templateAuthority: AuthoritySecretKey
+    public var templateStaticKey: SecretKey
+    /// False leaves the template listener without Noise, for links inside one machine.
+    public var encryptsTemplates = true
+    public var clock: WallClock
+    /// 32 secret bytes: the wallets' keys and every handshake's come from them.
+    public var secretSeed: [UInt8]
+    /// The shortest time between two templates for rising fees (sv2-tp's -sv2interval).
+    public var templateInterval = Interval.seconds(5)
+    /// How many satoshi more a template must pay to be worth sending (sv2-tp's -sv2feedelta).
+    public var feeThreshold: Int64 = 1_000
+    /// What wallets pay, in satoshi per 1000 virtual bytes, there being no estimate (Core's -fallbackfee).
+    public var walletFeeRate: Int64 = 10_000
+    /// What follows `/Satoshi:31.0.0/` in the user agent, without slashes.
+    public var userAgent = "mining-lab:0.1"
+    public var seed: UInt64 = 0
+
+    public init(
+        network: NetworkParameters, clock: WallClock, secretSeed: [UInt8],
+        templateAuthority: AuthoritySecretKey,
+        templateStaticKey: SecretKey, rpcCredentials: String? = nil, cookie: String? = nil
+    ) {
+        precondition(secretSeed.count == 32, "a secret seed of \(secretSeed.count) bytes")
+        self.network = network
+        self.clock = clock
+        self.secretSeed = secretSeed
+        self.templateAuthority = templateAuthority
+        self.templateStaticKey = templateStaticKey
+        self.rpcCredentials = rpcCredentials
+        self.cookie = cookie
+    }
+
+    /// Keys of the template provider drawn from the secret seed as well.
+    public init(
+        network: NetworkParameters, clock: WallClock, secretSeed: [UInt8], rpcCredentials: String? = nil,
+        cookie: String? = nil
+    ) {
+        var secrets = SecretGenerator(seed: secretSeed + Array("template provider".utf8))
+        self.init(
+            network: network, clock: clock, secretSeed: secretSeed,
+            templateAuthority: AuthoritySecretKey(secrets.secretKey()),
+            templateStaticKey: secrets.secretKey(),
+            rpcCredentials: rpcCredentials, cookie: cookie)
+    }
+}
+
+extension ListenerID {
+    /// JSON-RPC over HTTP.
+    public static let rpc = ListenerID(0)
+    /// The Bitcoin peer-to-peer protocol.
+    public static let peerToPeer = ListenerID(1)
+    /// SV2 template distribution.
+    public static let templateProvider = ListenerID(2)
+}
+
+extension StoreID {
+    /// Accepted blocks and operators' words about them.
+    public static let blocks = StoreID(0)
+    /// Wallets and the addresses they gave out.
+    public static let wallet = StoreID(1)
+}

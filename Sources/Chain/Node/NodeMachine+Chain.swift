@@ -1,0 +1,187 @@
+import Bitcoin
+import SansIO
+
+/// How the chain moves, and who hears of it.
+extension NodeMachine {
+    /// Judges a block, makes it durable, and tells everybody what changed.
+    mutating func submit(
+        _ block: Block, bytes: [UInt8], from source: BlockSource, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) -> BlockVerdict {
+        let pool = mempool
+        let verdict = chain.accept(block, bytes: bytes, now: unixTime(at: now)) { pool.contains(wtxid: $0) }
+        if let rejection = verdict.rejection {
+            effects.observe(.blockRejected(hash: block.hash, reason: rejection.reason, source: source))
+        } else if verdict.isNew {
+            let record: NodeRecord = verdict.wasTried ? .verifiedBlock(bytes) : .unverifiedBlock(bytes)
+            effects.store(in: .blocks) { record.encode(into: &$0) }
+            if !verdict.wasTried, let id = verdict.id {
+                effects.observe(
+                    .blockStored(height: chain.tree[id].height, hash: chain.tree[id].hash, source: source))
+            }
+        }
+        apply(verdict.changes, from: source, at: now, into: &effects)
+        return verdict
+    }
+
+    mutating func invalidate(
+        _ hash: Hash256, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> Bool {
+        guard let id = chain.tree.id(of: hash), id != 0 else { return false }
+        effects.store(in: .blocks) { NodeRecord.invalidate(hash).encode(into: &$0) }
+        apply(chain.invalidate(id), from: .command, at: now, into: &effects)
+        return true
+    }
+
+    mutating func reconsider(
+        _ hash: Hash256, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> Bool {
+        guard let id = chain.tree.id(of: hash) else { return false }
+        effects.store(in: .blocks) { NodeRecord.reconsider(hash).encode(into: &$0) }
+        apply(chain.reconsider(id), from: .command, at: now, into: &effects)
+        return true
+    }
+
+    mutating func prefer(
+        _ hash: Hash256, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> Bool {
+        guard let id = chain.tree.id(of: hash) else { return false }
+        let changes = chain.prefer(id)
+        if !changes.isEmpty { effects.store(in: .blocks) { NodeRecord.prefer(hash).encode(into: &$0) } }
+        apply(changes, from: .command, at: now, into: &effects)
+        return true
+    }
+
+    /// Carries the chain's changes to pool, wallets, template clients, long polls and peers.
+    private mutating func apply(
+        _ changes: [ChainChange], from source: BlockSource, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        guard !changes.isEmpty else { return }
+        var left: [Transaction] = []
+        for change in changes {
+            switch change {
+            case .connected(let id, let block, let spent):
+                let entry = chain.tree[id]
+                let (_, conflicted) = mempool.blockConnected(block)
+                for transaction in conflicted { wallets.transactionDropped(transaction) }
+                wallets.connected(block, height: entry.height)
+                effects.observe(
+                    .blockConnected(
+                        height: entry.height, hash: entry.hash, transactions: block.transactions.count,
+                        weight: entry.weight, fees: fees(of: block, spent: spent),
+                        coinbaseTag: CoinbaseTag.text(of: block.transactions[0]), source: source))
+            case .disconnected(let id, let block, let spent):
+                let entry = chain.tree[id]
+                wallets.disconnected(block, spent: spent)
+                left.insert(contentsOf: block.transactions.dropFirst(), at: 0)
+                effects.observe(.blockDisconnected(height: entry.height, hash: entry.hash))
+            }
+        }
+        if changes.contains(where: \.isDisconnection) {
+            let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
+            for transaction in dropped { wallets.transactionDropped(transaction) }
+            for transaction in left where mempool[transaction.txid] != nil {
+                wallets.transactionAdded(transaction)
+            }
+        }
+        rpcTemplate = nil
+        let tip = chain.tip
+        effects.observe(.tipChanged(height: tip.height, hash: tip.hash))
+        broadcastTemplates(at: now, into: &effects)
+        checkLongPolls(at: now, into: &effects)
+        announceTip(into: &effects)
+    }
+
+    private func fees(of block: Block, spent: [Coin]) -> Int64 {
+        guard !spent.isEmpty else { return 0 }
+        let into = spent.reduce(Int64(0)) { $0 + $1.value }
+        let out = block.transactions.dropFirst().reduce(Int64(0)) { sum, transaction in
+            transaction.outputs.reduce(sum) { $0 + $1.value }
+        }
+        return into - out
+    }
+
+    /// Takes a transaction into the pool and tells everybody.
+    mutating func submit(
+        _ transaction: Transaction, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(Rejection) -> MempoolVerdict {
+        let verdict: MempoolVerdict
+        do throws(Rejection) {
+            let outcome = try mempool.accept(transaction, chain: chain, time: unixTime(at: now))
+            for replaced in outcome.replaced { wallets.transactionDropped(replaced) }
+            verdict = outcome.verdict
+        } catch {
+            effects.observe(.transactionRejected(transaction.txid, reason: error.reason))
+            throw error
+        }
+        wallets.transactionAdded(transaction)
+        effects.observe(
+            .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
+        scheduleTemplateRefresh(at: now)
+        return verdict
+    }
+
+    /// Mines on the tip with the processor until `count` blocks are found or the tries are used up.
+    mutating func generate(
+        _ count: Int, paying script: Script, tries: inout UInt64, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) -> [Hash256] {
+        var hashes: [Hash256] = []
+        for _ in 0..<count {
+            let template = BlockTemplate(on: chain, from: mempool)
+            let coinbase = template.coinbase(paying: script)
+            var block = template.block(coinbase: coinbase, time: template.time(at: unixTime(at: now)))
+            guard mine(&block, target: template.target, tries: &tries) else { break }
+            let verdict = submit(block, bytes: block.bytes(), from: .generated, at: now, into: &effects)
+            guard verdict.submitResult == nil else { break }
+            hashes.append(block.hash)
+        }
+        return hashes
+    }
+
+    /// Searches the nonce, then later times; false once the tries are used up.
+    func mine(_ block: inout Block, target: Target, tries: inout UInt64) -> Bool {
+        while tries > 0 {
+            let span = min(tries, 1 << 32)
+            let scanner = HeaderScanner(header: block.header)
+            if let nonce = scanner.find(target: target, nonces: 0..<span) {
+                tries -= min(tries, UInt64(nonce) + 1)
+                block.header.nonce = nonce
+                return true
+            }
+            tries -= span
+            block.header.time &+= 1
+        }
+        return false
+    }
+}
+
+extension ChainChange {
+    var isDisconnection: Bool {
+        switch self {
+        case .connected: false
+        case .disconnected: true
+        }
+    }
+}
+
+/// What a miner wrote into its coinbase, for people.
+enum CoinbaseTag {
+    /// Printable ASCII after the height push, runs of other bytes dropped; at most 64 characters.
+    static func text(of coinbase: Transaction) -> String {
+        let script = coinbase.inputs[0].scriptSig.bytes
+        let start = script.first.map { $0 <= 75 ? Int($0) + 1 : 1 } ?? 0
+        var text: [UInt8] = []
+        var run: [UInt8] = []
+        for byte in script.dropFirst(start) + [0] {
+            if (0x20...0x7e).contains(byte) {
+                run.append(byte)
+                continue
+            }
+            if run.count >= 4 { text += run }
+            run = []
+        }
+        return String(decoding: text.prefix(64), as: UTF8.self)
+    }
+}

@@ -1,0 +1,192 @@
+public import Bitcoin
+public import SansIO
+import Stratum
+
+/// A Bitcoin node as a value: blocks and coins, memory pool, wallets, JSON-RPC, peers, and an SV2 template
+/// provider. Its three listeners are ``ListenerID/rpc``, ``ListenerID/peerToPeer`` and
+/// ``ListenerID/templateProvider``; it takes and gives their raw TCP bytes.
+public struct NodeMachine: ~Copyable, DurableMachine {
+    public typealias Command = NodeCommand
+    public typealias Observation = NodeObservation
+
+    enum Role: Sendable {
+        case rpc
+        case peer
+        case templates
+    }
+
+    enum Timer: Int, CaseIterable, Sendable {
+        case templateRefresh
+        case templateSweep
+        case longPoll
+        case peers
+    }
+
+    public let configuration: NodeConfiguration
+    public internal(set) var chain: Chainstate
+    public internal(set) var mempool = Mempool()
+    var wallets: WalletBook
+    var provider = TemplateProvider()
+    var rpc = RPCServer()
+    var peers: PeerSet
+    var roles: [ConnectionID: Role] = [:]
+    var secrets: SecretGenerator
+    let credentials: NoiseCredentials
+    var clock: WallClock
+    var mockTime: UInt32?
+    var timers = TimerTable<Timer>()
+    var lastTemplateUpdate = Instant.start
+    /// The template that getblocktemplate gives out, until tip or pool change.
+    var rpcTemplate: (template: BlockTemplate, made: Instant)?
+    /// Blocks came back from disk and the wallets have not looked at them.
+    var walletsLagBehind = false
+
+    public init(_ configuration: NodeConfiguration) {
+        self.configuration = configuration
+        chain = Chainstate(configuration.network)
+        clock = configuration.clock
+        secrets = SecretGenerator(seed: configuration.secretSeed + Array("connections".utf8))
+        let start = configuration.clock.unixSeconds(at: .start)
+        credentials = .issue(
+            authority: configuration.templateAuthority, staticKey: configuration.templateStaticKey,
+            validFrom: start > 3_600 ? start - 3_600 : 0, notValidAfter: .max)
+        wallets = WalletBook(seed: configuration.secretSeed)
+        peers = PeerSet(configuration)
+    }
+
+    /// What clients of the template provider expect as its authority.
+    public var templateAuthority: String { configuration.templateAuthority.publicKey.description }
+
+    public var nextDeadline: Instant? { timers.next }
+
+    /// The time that headers are judged by.
+    func unixTime(at now: Instant) -> UInt32 { mockTime ?? clock.unixSeconds(at: now) }
+
+    public mutating func connectionOpened(
+        _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        catchUpWallets()
+        switch origin {
+        case .accepted(.rpc, _):
+            roles[id] = .rpc
+            rpcConnectionOpened(id, into: &effects)
+        case .accepted(.peerToPeer, let address):
+            roles[id] = .peer
+            peerConnectionOpened(id, address: address, at: now, into: &effects)
+        case .accepted(.templateProvider, _):
+            roles[id] = .templates
+            templateConnectionOpened(id, into: &effects)
+        case .accepted(let listener, _):
+            preconditionFailure("the node has no listener \(listener.raw)")
+        case .dialed(let dial):
+            preconditionFailure("the node dials nobody, and so not \(dial.raw)")
+        }
+    }
+
+    public mutating func bytesReceived(
+        _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        switch roles[id] {
+        case .rpc: rpcBytesReceived(bytes, on: id, at: now, into: &effects)
+        case .peer: peerBytesReceived(bytes, on: id, at: now, into: &effects)
+        case .templates: templateBytesReceived(bytes, on: id, at: now, into: &effects)
+        case nil: break
+        }
+    }
+
+    public mutating func connectionClosed(
+        _ id: ConnectionID, reason: CloseReason, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        switch roles.removeValue(forKey: id) {
+        case .rpc: rpc.close(id)
+        case .peer: peerConnectionClosed(id, reason: reason, into: &effects)
+        case .templates:
+            if provider.close(id) {
+                effects.observe(.templateClientDisconnected(id, reason: reason.description))
+            }
+        case nil: break
+        }
+    }
+
+    public mutating func dialFailed(
+        _ dial: DialID, reason: CloseReason, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        preconditionFailure("the node dials nobody, and so not \(dial.raw)")
+    }
+
+    public mutating func handle(
+        _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        catchUpWallets()
+        switch command {
+        case .submitBlock(let bytes):
+            guard let block = try? Block(bytes: bytes) else {
+                effects.observe(.blockRejected(hash: .zero, reason: "Block decode failed", source: .command))
+                return
+            }
+            let repaired = CoinbaseRepair.repair(block)
+            _ = submit(repaired, bytes: repaired.bytes(), from: .command, at: now, into: &effects)
+        case .submitTransaction(let bytes):
+            guard let transaction = try? Transaction(bytes: bytes) else {
+                effects.observe(.transactionRejected(.zero, reason: "TX decode failed"))
+                return
+            }
+            do throws(Rejection) { _ = try submit(transaction, at: now, into: &effects) } catch {}
+        case .generate(let count, let script, let maxTries):
+            var tries = maxTries
+            _ = generate(count, paying: script, tries: &tries, at: now, into: &effects)
+        case .setWallClock(let clock): self.clock = clock
+        case .setMockTime(let time): mockTime = time
+        case .invalidateBlock(let hash): _ = invalidate(hash, at: now, into: &effects)
+        case .reconsiderBlock(let hash): _ = reconsider(hash, at: now, into: &effects)
+        case .preciousBlock(let hash): _ = prefer(hash, at: now, into: &effects)
+        }
+    }
+
+    public mutating func deadlineReached(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        if timers.fire(.templateRefresh, at: now) { refreshTemplates(at: now, into: &effects) }
+        if timers.fire(.templateSweep, at: now), let next = provider.sweep(at: now) {
+            timers.set(.templateSweep, next)
+        }
+        if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
+        if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
+    }
+
+    public mutating func restore(_ record: RawSpan, from store: StoreID) {
+        switch store {
+        case .blocks: restoreBlock(record)
+        case .wallet:
+            wallets.restore(record)
+            walletsLagBehind = true
+        default: preconditionFailure("the node has no store \(store.raw)")
+        }
+    }
+
+    private mutating func restoreBlock(_ record: RawSpan) {
+        walletsLagBehind = true
+        // Records were written by this node; one that does not apply is of a later version and is left out.
+        switch NodeRecord(record) {
+        case .verifiedBlock(let bytes):
+            guard let block = try? Block(bytes: bytes) else { return }
+            _ = chain.accept(block, bytes: bytes, now: .max, trusted: true)
+        case .unverifiedBlock(let bytes):
+            guard let block = try? Block(bytes: bytes) else { return }
+            _ = chain.accept(block, bytes: bytes, now: .max)
+        case .invalidate(let hash): if let id = chain.tree.id(of: hash), id != 0 { _ = chain.invalidate(id) }
+        case .reconsider(let hash): if let id = chain.tree.id(of: hash) { _ = chain.reconsider(id) }
+        case .prefer(let hash): if let id = chain.tree.id(of: hash) { _ = chain.prefer(id) }
+        case nil: break
+        }
+    }
+
+    /// After a restart: lets the wallets see the active chain once.
+    mutating func catchUpWallets() {
+        guard walletsLagBehind else { return }
+        walletsLagBehind = false
+        wallets.rescan(chain)
+    }
+}

@@ -1,0 +1,49 @@
+public import Bitcoin
+public import SansIO
+
+/// What an operator or a sibling may ask of the node.
+public enum NodeCommand: Sendable, Equatable {
+    /// A block as bytes, judged as submitblock would, the coinbase's witness filled in.
+    case submitBlock([UInt8])
+    case submitTransaction([UInt8])
+    /// Mines `count` blocks that pay to `script`, at most `maxTries` hashes each.
+    case generate(count: Int, script: Script, maxTries: UInt64)
+    case setWallClock(WallClock)
+    /// Unix seconds that stand still; nil goes back to the wall clock.
+    case setMockTime(UInt32?)
+    case invalidateBlock(Hash256)
+    case reconsiderBlock(Hash256)
+    case preciousBlock(Hash256)
+}
+
+/// Where a block came from.
+public enum BlockSource: Sendable, Equatable {
+    case rpc
+    case command
+    case generated
+    case peer(ConnectionID)
+    case templateClient(ConnectionID)
+}
+
+/// What happened in the node.
+public enum NodeObservation: Sendable, Equatable {
+    case blockConnected(
+        height: Int, hash: Hash256, transactions: Int, weight: Int, fees: Int64, coinbaseTag: String,
+        source: BlockSource)
+    case blockDisconnected(height: Int, hash: Hash256)
+    case tipChanged(height: Int, hash: Hash256)
+    /// Stored, but not on the best chain.
+    case blockStored(height: Int, hash: Hash256, source: BlockSource)
+    case blockRejected(hash: Hash256, reason: String, source: BlockSource)
+    case transactionAccepted(Hash256, fee: Int64, virtualSize: Int)
+    case transactionRejected(Hash256, reason: String)
+    case templateIssued(id: UInt64, height: Int, fees: Int64, transactions: Int, isFuture: Bool)
+    case templateClientConnected(ConnectionID, vendor: String, firmware: String)
+    case templateClientDisconnected(ConnectionID, reason: String)
+    case solutionReceived(client: ConnectionID, templateID: UInt64, hash: Hash256, verdict: String)
+    case rpcServed(method: String, status: Int)
+    case peerConnected(ConnectionID, userAgent: String)
+    case peerDisconnected(ConnectionID, reason: String)
+    /// `stop` was called; the driver ends the process once the reply is out.
+    case stopRequested
+}

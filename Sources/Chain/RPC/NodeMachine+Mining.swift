@@ -1,0 +1,258 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+/// Templates, submissions and mining on the spot.
+extension NodeMachine {
+    mutating func miningMethod(
+        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        switch method {
+        case .getblocktemplate: return try blockTemplateRequest(arguments, at: now)
+        case .submitblock: return try submitBlock(arguments, at: now, into: &effects)
+        case .submitheader: return try submitHeader(arguments, at: now)
+        case .getnetworkhashps:
+            let count = Int(clamping: try arguments.optionalInt(0) ?? 120)
+            let height = Int(clamping: try arguments.optionalInt(1) ?? -1)
+            if count < -1 || count == 0 {
+                throw .parameter("Invalid nblocks. Must be a positive number or -1.")
+            }
+            if height < -1 || height > chain.height {
+                throw .parameter("Block does not exist at specified height")
+            }
+            return .double(chain.networkHashesPerSecond(last: count, at: height < 0 ? chain.height : height))
+        default: return miningInfo()
+        }
+    }
+
+    private func miningInfo() -> JSON {
+        let tip = chain.tip
+        let bits = configuration.network.bits
+        return [
+            "blocks": .int(chain.height), "bits": .string(chain.hex8(tip.header.bits.bits)),
+            "difficulty": .double(chain.difficulty(tip.header.bits)),
+            "target": .string(tip.header.bits.target?.value.hex ?? ""),
+            "networkhashps": .double(chain.networkHashesPerSecond(last: 120, at: chain.height)),
+            "pooledtx": .int(mempool.count), "blockmintxfee": .amount(satoshi: 1),
+            "chain": .string(configuration.network.name),
+            "next": [
+                "height": .int(chain.height + 1), "bits": .string(chain.hex8(bits.bits)),
+                "difficulty": .double(chain.difficulty(bits)),
+                "target": .string(bits.target?.value.hex ?? ""),
+            ],
+            "warnings": [],
+        ]
+    }
+
+    private mutating func blockTemplateRequest(_ arguments: RPCArguments, at now: Instant) throws(RPCError)
+        -> JSON
+    {
+        guard let request = try arguments.object(0) else { throw .misc(arguments.method.help) }
+        let mode = request["mode"]?.stringValue ?? "template"
+        if let value = request["mode"], value.stringValue == nil, !value.isNull {
+            throw .parameter("Invalid mode")
+        }
+        if mode == "proposal" { return try proposal(request, at: now) }
+        guard mode == "template" else { throw .parameter("Invalid mode") }
+        let rules = (request["rules"]?.arrayValue ?? []).compactMap(\.stringValue)
+        guard rules.contains("segwit") || rules.contains("!segwit") else {
+            throw .parameter(
+                "getblocktemplate must be called with the segwit rule set (call with {\"rules\": [\"segwit\"]})"
+            )
+        }
+        return blockTemplateJSON(at: now)
+    }
+
+    /// BIP23's proposal: judged as a block on the tip, without proof of work and without a trace.
+    private func proposal(_ request: JSONObject, at now: Instant) throws(RPCError) -> JSON {
+        guard let text = request["data"]?.stringValue else {
+            throw .type("Missing data String key for proposal")
+        }
+        guard let bytes = [UInt8](hex: text), let block = try? Block(bytes: bytes) else {
+            throw .decode("Block decode failed")
+        }
+        if let id = chain.tree.id(of: block.hash) {
+            if chain.tree[id].isInvalid { return "duplicate-invalid" }
+            return chain.tree[id].status == .connected ? "duplicate" : "duplicate-inconclusive"
+        }
+        guard block.header.previousBlockHash == chain.tip.hash else { return "inconclusive-not-best-prevblk" }
+        return (chain.judge(proposal: block, now: unixTime(at: now))?.reason).map { .string($0) } ?? .null
+    }
+
+    /// The template that is given out: made anew for a new tip, or once the pool changed and five seconds passed.
+    mutating func blockTemplateJSON(at now: Instant) -> JSON {
+        let isFresh =
+            rpcTemplate.map {
+                $0.template.mempoolSequence == mempool.sequence
+                    || now - $0.made < configuration.templateInterval
+            } ?? false
+        if !isFresh { rpcTemplate = (BlockTemplate(on: chain, from: mempool), now) }
+        guard let template = rpcTemplate?.template else { preconditionFailure("a template was just made") }
+        let time = template.time(at: unixTime(at: now))
+        return [
+            "capabilities": ["proposal"], "version": .int(template.version),
+            "rules": ["csv", "!segwit", "taproot"],
+            "vbavailable": ["testdummy": 28], "vbrequired": 0,
+            "previousblockhash": .string(template.previous.displayHex),
+            "transactions": .array(template.transactions.indices.map { transactionEntry(template, $0) }),
+            "coinbaseaux": [:], "coinbasevalue": .int(template.coinbaseValue),
+            "longpollid": .string(template.previous.displayHex + String(template.mempoolSequence)),
+            "target": .string(template.target.value.hex), "mintime": .int(template.medianTime &+ 1),
+            "mutable": ["time", "transactions", "prevblock"], "noncerange": "00000000ffffffff",
+            "sigoplimit": .int(ChainLimits.blockSigOpsCost), "sizelimit": .int(ChainLimits.blockWeight),
+            "weightlimit": .int(ChainLimits.blockWeight), "curtime": .int(time),
+            "bits": .string(chain.hex8(template.bits.bits)), "height": .int(template.height),
+            "default_witness_commitment": .string(template.commitment.hex),
+        ]
+    }
+
+    private func transactionEntry(_ template: BlockTemplate, _ index: Int) -> JSON {
+        let transaction = template.transactions[index]
+        let parents = Set(transaction.inputs.map(\.previousOutput.txid))
+        let depends = template.transactions[..<index].indices.filter {
+            parents.contains(template.transactions[$0].txid)
+        }
+        return [
+            "data": .string(transaction.bytes().hex), "txid": .string(transaction.txid.displayHex),
+            "hash": .string(transaction.wtxid.displayHex), "depends": .array(depends.map { .int($0 + 1) }),
+            "fee": .int(template.fees[index]), "sigops": .int(template.sigOpsCosts[index]),
+            "weight": .int(transaction.weight),
+        ]
+    }
+
+    private mutating func submitBlock(
+        _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        guard let bytes = [UInt8](hex: try arguments.string(0)), let block = try? Block(bytes: bytes) else {
+            throw .decode("Block decode failed")
+        }
+        let repaired =
+            chain.tree.id(of: block.header.previousBlockHash) == nil ? block : CoinbaseRepair.repair(block)
+        let verdict = submit(repaired, bytes: repaired.bytes(), from: .rpc, at: now, into: &effects)
+        return verdict.submitResult.map { .string($0) } ?? .null
+    }
+
+    private mutating func submitHeader(_ arguments: RPCArguments, at now: Instant) throws(RPCError) -> JSON {
+        guard let bytes = [UInt8](hex: try arguments.string(0)), bytes.count == BlockHeader.byteCount else {
+            throw .decode("Block header decode failed")
+        }
+        var reader = ByteReader(bytes.span.bytes)
+        guard let header = try? BlockHeader(from: &reader) else {
+            throw .decode("Block header decode failed")
+        }
+        guard chain.tree.id(of: header.previousBlockHash) != nil else {
+            throw .verify("Must submit previous header (\(header.previousBlockHash.displayHex)) first")
+        }
+        do throws(Rejection) { _ = try chain.accept(header, hash: header.hash, now: unixTime(at: now)) } catch
+        {
+            throw .verify(error.reason)
+        }
+        return .null
+    }
+
+    // MARK: Mining on the spot
+
+    mutating func generatingMethod(
+        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        if method == .generateblock { return try generateBlock(arguments, at: now, into: &effects) }
+        let count = try arguments.int(0)
+        let text = try arguments.string(1)
+        let script =
+            method == .generatetoaddress
+            ? try address(text, or: "Error: Invalid address")
+            : try Descriptor.script(text, network: configuration.network.addressNetwork)
+        var tries = UInt64(clamping: try arguments.optionalInt(2) ?? 1_000_000)
+        guard count <= ChainLimits.generateBlocks else {
+            throw .parameter("nblocks of more than \(ChainLimits.generateBlocks); call again instead")
+        }
+        let hashes = generate(Int(max(count, 0)), paying: script, tries: &tries, at: now, into: &effects)
+        return .array(hashes.map { .string($0.displayHex) })
+    }
+
+    /// A block of exactly these transactions, on the tip.
+    private mutating func generateBlock(
+        _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let text = try arguments.string(0)
+        let network = configuration.network.addressNetwork
+        let script: Script
+        if let address = Address(text, network: network) {
+            script = address.scriptPubKey
+        } else {
+            do throws(RPCError) { script = try Descriptor.script(text, network: network) } catch {
+                throw .notFound("Error: Invalid address or descriptor")
+            }
+        }
+        var chosen: [Transaction] = []
+        for item in try arguments.array(1) ?? [] {
+            guard let text = item.stringValue else { throw .type("Transaction is not a string") }
+            if text.utf8.count == 64, let txid = Hash256(displayHex: text) {
+                guard let entry = mempool[txid] else {
+                    throw .notFound("Transaction \(text) not in mempool.")
+                }
+                chosen.append(entry.transaction)
+            } else {
+                chosen.append(
+                    try transaction(
+                        text,
+                        or: "Transaction decode failed for \(text). Make sure the tx has at least one input.")
+                )
+            }
+        }
+        var block = BlockTemplate(on: chain, holding: chosen).block(paying: script, now: unixTime(at: now))
+        if let rejection = chain.judge(proposal: block, now: unixTime(at: now)) {
+            throw .verify(
+                "TestBlockValidity failed: \(rejection.reason)\(rejection.detail.isEmpty ? "" : ", \(rejection.detail)")"
+            )
+        }
+        var tries: UInt64 = 1 << 32
+        guard let target = block.header.bits.target, mine(&block, target: target, tries: &tries) else {
+            throw .misc("Failed to make block.")
+        }
+        let isSubmitted = try arguments.optionalBool(2) ?? true
+        var object: JSONObject = ["hash": .string(block.hash.displayHex)]
+        if isSubmitted {
+            let verdict = submit(block, bytes: block.bytes(), from: .generated, at: now, into: &effects)
+            if let reason = verdict.submitResult {
+                throw .verify("ProcessNewBlock, block not accepted: \(reason)")
+            }
+        } else {
+            object.append("hex", .string(block.bytes().hex))
+        }
+        return .object(object)
+    }
+}
+
+extension BlockTemplate {
+    /// A template of exactly these transactions, without fees of theirs being claimed.
+    init(on chain: Chainstate, holding transactions: [Transaction]) {
+        self.init(on: chain, from: Mempool())
+        replaceTransactions(transactions)
+    }
+
+    /// A block that pays everything to `script`, its nonce still zero.
+    func block(paying script: Script, now: UInt32) -> Block {
+        block(coinbase: coinbase(paying: script), time: time(at: now))
+    }
+}
+
+extension Chainstate {
+    /// Judges a block on the tip as BIP23's proposals ask: everything but the proof of work; leaves no trace.
+    func judge(proposal block: Block, now: UInt32) -> Rejection? {
+        var scratch = self
+        do throws(Rejection) {
+            try BlockChecks.contextFree(block)
+            try BlockChecks.header(
+                block.header, bits: parameters.bits, medianTime: tip.medianTime, now: now)
+            try BlockChecks.contextual(block, height: height + 1, medianTime: tip.medianTime)
+            let id = scratch.tree.insert(block.header, hash: block.hash, after: tipID)
+            _ = try scratch.connect(block, as: id) { _ in false }
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

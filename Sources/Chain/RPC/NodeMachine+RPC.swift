@@ -1,0 +1,287 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+/// JSON-RPC over HTTP: connections, envelopes, batches. The methods are in the neighbouring files.
+extension NodeMachine {
+    mutating func rpcConnectionOpened(_ id: ConnectionID, into effects: inout EffectBuffer<NodeObservation>) {
+        guard rpc.connections.count < ChainLimits.rpcConnections else {
+            effects.send(on: id) {
+                HTTPReply.write(503, type: HTTPReply.plain, body: [], keepsAlive: false, into: &$0)
+            }
+            effects.close(id, .closed("too many RPC connections"))
+            return
+        }
+        rpc.connections.append(RPCServer.Connection(id: id))
+    }
+
+    mutating func rpcBytesReceived(
+        _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        guard let index = rpc.index(id) else { return }
+        rpc.connections[index].parser.append(bytes)
+        // While a call is held the rest waits, but not without end.
+        if rpc.connections[index].held != nil, rpc.connections[index].parser.waiting > ChainLimits.httpHead {
+            endRPC(id, "more requests behind a held call", into: &effects)
+            return
+        }
+        serveRequests(on: id, at: now, into: &effects)
+    }
+
+    private mutating func serveRequests(
+        on id: ConnectionID, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        while let index = rpc.index(id), rpc.connections[index].held == nil {
+            switch rpc.connections[index].parser.next() {
+            case .needsMore: return
+            case .expectsContinue: effects.send(on: id) { $0.write(utf8: "HTTP/1.1 100 Continue\r\n\r\n") }
+            case .failed(let status):
+                effects.send(on: id) {
+                    HTTPReply.write(status, type: HTTPReply.plain, body: [], keepsAlive: false, into: &$0)
+                }
+                effects.observe(.rpcServed(method: "", status: status))
+                endRPC(id, "request not understood", into: &effects)
+            case .request(let request): serve(request, on: id, at: now, into: &effects)
+            }
+        }
+    }
+
+    private mutating func endRPC(
+        _ id: ConnectionID, _ reason: String, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        rpc.close(id)
+        effects.close(id, .closed(reason))
+    }
+
+    private mutating func serve(
+        _ request: HTTPRequest, on id: ConnectionID, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        let path = request.path.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+        var wallet: String?
+        if path.hasPrefix("/wallet/") { wallet = Self.percentDecoded(path.dropFirst(8)) }
+        if path != "/", wallet == nil {
+            refuse(404, [("Cache-Control", "no-store")], "", request, on: id, into: &effects)
+        } else if request.method != "POST" {
+            refuse(405, [], "JSONRPC server handles only POST requests", request, on: id, into: &effects)
+        } else if !isAuthorized(request.authorization) {
+            refuse(
+                401, [("WWW-Authenticate", "Basic realm=\"jsonrpc\"")], "", request, on: id, into: &effects)
+        } else {
+            call(request, wallet: wallet, on: id, at: now, into: &effects)
+        }
+    }
+
+    private mutating func refuse(
+        _ status: Int, _ headers: [(String, String)], _ text: String, _ request: HTTPRequest,
+        on id: ConnectionID,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        effects.send(on: id) {
+            HTTPReply.write(
+                status, type: HTTPReply.plain, headers: headers, body: Array(text.utf8),
+                keepsAlive: request.keepsAlive, into: &$0)
+        }
+        effects.observe(.rpcServed(method: "", status: status))
+        if !request.keepsAlive { endRPC(id, "answered", into: &effects) }
+    }
+
+    private func isAuthorized(_ header: String?) -> Bool {
+        guard let header, header.hasPrefix("Basic ") else { return false }
+        let given = Array(header.dropFirst(6).utf8)
+        var fits = false
+        for known in [configuration.rpcCredentials, configuration.cookie] {
+            guard let known else { continue }
+            let wanted = Array(Base64.encode(Array(known.utf8)).utf8)
+            guard wanted.count == given.count else { continue }
+            // Every byte is looked at, so that time tells nothing.
+            fits = zip(wanted, given).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0 || fits
+        }
+        return fits
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func call(
+        _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        let parsed: JSON
+        do throws(JSONError) { parsed = try JSON.parse(request.body) } catch {
+            reply(
+                RPCAnswer(body: Self.envelope(.failure(.parse), id: .null, isVersion2: false), status: 500),
+                request.keepsAlive, on: id, into: &effects)
+            effects.observe(.rpcServed(method: "", status: 500))
+            return
+        }
+        if case .array(let calls) = parsed {
+            let answer = batch(calls, wallet: wallet, at: now, into: &effects)
+            reply(answer, request.keepsAlive, on: id, into: &effects)
+            return
+        }
+        if hold(parsed, request, on: id, at: now) { return }
+        let answer = one(parsed, wallet: wallet, at: now, into: &effects)
+        reply(answer, request.keepsAlive, on: id, into: &effects)
+    }
+
+    private mutating func batch(
+        _ calls: [JSON], wallet: String?, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> RPCAnswer {
+        guard calls.count <= ChainLimits.rpcBatch else {
+            return RPCAnswer(
+                body: Self.envelope(
+                    .failure(.invalidRequest("Batch too large")), id: .null, isVersion2: false),
+                status: 500)
+        }
+        // Core leaves out what is no object.
+        let answers = calls.filter { $0.objectValue != nil }.compactMap {
+            one($0, wallet: wallet, at: now, into: &effects).body
+        }
+        return answers.isEmpty && !calls.isEmpty
+            ? RPCAnswer(body: nil, status: 204) : RPCAnswer(body: .array(answers), status: 200)
+    }
+
+    /// One call's envelope.
+    private mutating func one(
+        _ call: JSON, wallet: String?, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> RPCAnswer {
+        guard let object = call.objectValue else {
+            return RPCAnswer(
+                body: Self.envelope(
+                    .failure(.invalidRequest("Invalid Request object")), id: .null, isVersion2: false),
+                status: 400)
+        }
+        let id = object["id"]
+        var isVersion2 = false
+        if let version = object["jsonrpc"] {
+            isVersion2 = version.stringValue == "2.0"
+            if !isVersion2, version.stringValue != "1.0", version.stringValue != "1.1", !version.isNull {
+                return RPCAnswer(
+                    body: Self.envelope(
+                        .failure(.invalidRequest("JSON-RPC version not supported")), id: id, isVersion2: false
+                    ),
+                    status: 400)
+            }
+        }
+        let result: Result<JSON, RPCError>
+        do throws(RPCError) {
+            result = .success(try run(object, wallet: wallet, at: now, into: &effects))
+        } catch {
+            result = .failure(error)
+        }
+        var status = 200
+        if case .failure(let error) = result, !isVersion2 { status = error.status }
+        if isVersion2, id == nil { status = 204 }
+        effects.observe(.rpcServed(method: object["method"]?.stringValue ?? "", status: status))
+        return RPCAnswer(
+            body: status == 204 ? nil : Self.envelope(result, id: id, isVersion2: isVersion2), status: status)
+    }
+
+    private mutating func run(
+        _ call: JSONObject, wallet: String?, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        guard let name = call["method"], !name.isNull else { throw .invalidRequest("Missing method") }
+        guard let name = name.stringValue else { throw .invalidRequest("Method must be a string") }
+        let params = call["params"] ?? .null
+        switch params {
+        case .array, .object, .null: break
+        default: throw .invalidRequest("Params must be an array or object")
+        }
+        guard let method = RPCMethod(rawValue: name) else { throw .methodNotFound }
+        catchUpWallets()
+        let arguments = try RPCArguments(method, params)
+        return try perform(method, arguments, wallet: wallet, at: now, into: &effects)
+    }
+
+    static func envelope(_ result: Result<JSON, RPCError>, id: JSON?, isVersion2: Bool) -> JSON {
+        var object = JSONObject()
+        if isVersion2 { object.append("jsonrpc", "2.0") }
+        switch result {
+        case .success(let value):
+            object.append("result", value)
+            if !isVersion2 { object.append("error", .null) }
+        case .failure(let error):
+            if !isVersion2 { object.append("result", .null) }
+            object.append("error", error.json)
+        }
+        if let id { object.append("id", id) }
+        return .object(object)
+    }
+
+    mutating func reply(
+        _ answer: RPCAnswer, _ keepsAlive: Bool, on id: ConnectionID,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        var body: [UInt8] = []
+        if let json = answer.body {
+            json.write(into: &body)
+            body.append(0x0a)
+        }
+        effects.send(on: id) { HTTPReply.write(answer.status, body: body, keepsAlive: keepsAlive, into: &$0) }
+        if !keepsAlive { endRPC(id, "answered", into: &effects) }
+    }
+
+    // MARK: Long polls
+
+    /// Holds a getblocktemplate whose longpollid names what is still so.
+    private mutating func hold(_ call: JSON, _ request: HTTPRequest, on id: ConnectionID, at now: Instant)
+        -> Bool
+    {
+        guard call["method"]?.stringValue == RPCMethod.getblocktemplate.rawValue,
+            let template = call["params"]?[0] ?? call["params"]?["template_request"],
+            let known = template["longpollid"]?.stringValue, known.utf8.count > 64,
+            rpc.heldCount < ChainLimits.longPolls, let index = rpc.index(id)
+        else { return false }
+        let tip = String(known.prefix(64))
+        guard tip == chain.tip.hash.displayHex, let sequence = UInt64(known.dropFirst(64)) else {
+            return false
+        }
+        rpc.connections[index].held = RPCServer.HeldCall(
+            id: call["id"], isVersion2: call["jsonrpc"]?.stringValue == "2.0", keepsAlive: request.keepsAlive,
+            tip: tip, mempoolSequence: sequence, poolMatters: now + .seconds(60))
+        timers.set(.longPoll, min(timers.deadline(of: .longPoll) ?? .distantFuture, now + .seconds(60)))
+        return true
+    }
+
+    /// Answers the held calls that have something new: another tip, or after a minute another pool.
+    mutating func checkLongPolls(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        guard rpc.connections.contains(where: { $0.held != nil }) else { return }
+        let tip = chain.tip.hash.displayHex
+        var next: Instant?
+        var answered: [ConnectionID] = []
+        for index in rpc.connections.indices {
+            guard let held = rpc.connections[index].held else { continue }
+            if held.tip != tip || (held.poolMatters <= now && held.mempoolSequence != mempool.sequence) {
+                rpc.connections[index].held = nil
+                let id = rpc.connections[index].id
+                let body = Self.envelope(
+                    .success(blockTemplateJSON(at: now)), id: held.id, isVersion2: held.isVersion2)
+                reply(RPCAnswer(body: body, status: 200), true, on: id, into: &effects)
+                effects.observe(.rpcServed(method: RPCMethod.getblocktemplate.rawValue, status: 200))
+                answered.append(held.keepsAlive ? id : ConnectionID(0))
+                if !held.keepsAlive { effects.close(id, .closed("answered")) }
+            } else {
+                let check = held.poolMatters > now ? held.poolMatters : now + .seconds(10)
+                next = min(next ?? .distantFuture, check)
+            }
+        }
+        if let next { timers.set(.longPoll, next) } else { timers.stop(.longPoll) }
+        for id in answered where id.raw != 0 { serveRequests(on: id, at: now, into: &effects) }
+    }
+}
