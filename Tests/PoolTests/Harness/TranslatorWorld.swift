@@ -1,0 +1,229 @@
+import Bitcoin
+import JSONText
+import SansIO
+import Stratum
+import Testing
+
+@testable import Pool
+
+/// A translator between V1 miners and a real pool, in memory and on one virtual clock.
+final class TranslatorWorld {
+    let pool: PoolWorld
+    var machine: TranslatorMachine
+    var effects = EffectBuffer<TranslatorObservation>()
+    var observations: [TranslatorObservation] = []
+    var miners: [ConnectionID: V1TestMiner] = [:]
+    /// Where dials went.
+    var dialed: [Endpoint] = []
+    var poolIsUp = true
+    private var nextID: UInt64 = 1
+    private var upstream: (translator: ConnectionID, pool: ConnectionID, peer: WirePeer)?
+
+    init(pool: PoolWorld, change: (inout TranslatorConfiguration) -> Void = { _ in }) {
+        self.pool = pool
+        let url = PoolURL(
+            scheme: .stratumV2(authority: pool.machine.authorityPublicKey),
+            endpoint: Endpoint(host: "pool", port: 3333))
+        var configuration = TranslatorConfiguration(
+            upstreams: [url], clock: WallClock(unixSecondsAtStart: PoolWorld.unixStart), secretSeed: [5])
+        configuration.nominalHashRate = 20
+        change(&configuration)
+        machine = TranslatorMachine(configuration)
+    }
+
+    var now: Instant { pool.now }
+
+    func connect() throws -> V1TestMiner {
+        let id = ConnectionID(nextID)
+        nextID += 1
+        let miner = V1TestMiner(id)
+        miners[id] = miner
+        machine.connectionOpened(
+            id, origin: .accepted(on: .stratumV1, from: "test"), at: now, into: &effects)
+        try pump()
+        return miner
+    }
+
+    /// A miner that subscribed, configured and authorized, in cpuminer's order.
+    func miner(_ user: String = "alice.rig1", mask: UInt32? = nil) throws -> V1TestMiner {
+        let miner = try connect()
+        if let mask {
+            miner.call(.configure(V1.Configure(versionRolling: .init(mask: mask))))
+            try pump()
+        }
+        miner.call(.subscribe(V1.Subscribe(userAgent: "test/1")))
+        try pump()
+        miner.call(.authorize(V1.Authorize(user: user)))
+        try pump()
+        return miner
+    }
+
+    func losePool() throws {
+        guard let upstream else { return }
+        self.upstream = nil
+        machine.connectionClosed(upstream.translator, reason: .peerClosed, at: now, into: &effects)
+        try pool.closeByPeer(upstream.pool)
+        try pump()
+    }
+
+    func advance(by interval: Interval) throws {
+        let end = now + interval
+        try pump()
+        while let deadline = [machine.nextDeadline, pool.machine.nextDeadline].compactMap({ $0 }).min(),
+            deadline <= end
+        {
+            if deadline > now { try pool.advance(by: deadline - now) } else { try pool.advance(by: .zero) }
+            if let own = machine.nextDeadline, own <= now { machine.deadlineReached(at: now, into: &effects) }
+            try pump()
+        }
+        try pool.advance(by: end - now)
+        try pump()
+    }
+
+    /// To the pool and to the miners until nobody has anything to say.
+    func pump() throws {
+        var progress = true
+        while progress {
+            progress = try drain()
+            for id in miners.keys.sorted() {
+                guard let miner = miners[id], miner.outgoing.count > 0 else { continue }
+                let bytes = miner.outgoing.bytes
+                miner.outgoing.removeAll()
+                guard miner.closed == nil else { continue }
+                machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &effects)
+                progress = true
+            }
+            guard let upstream else { continue }
+            try pool.pump()
+            let bytes = upstream.peer.raw
+            upstream.peer.raw = []
+            if !bytes.isEmpty {
+                machine.bytesReceived(bytes.span.bytes, on: upstream.translator, at: now, into: &effects)
+                progress = true
+            }
+            if let reason = upstream.peer.closed {
+                self.upstream = nil
+                machine.connectionClosed(upstream.translator, reason: reason, at: now, into: &effects)
+                progress = true
+            }
+        }
+    }
+
+    private func drain() throws -> Bool {
+        guard !effects.isEmpty else { return false }
+        var actions: [() throws -> Void] = []
+        for effect in effects.effects {
+            switch effect {
+            case .send(let id, let range):
+                let bytes = Array(effects.bytes(range))
+                actions.append { [self] in
+                    if let upstream, upstream.translator == id {
+                        try pool.deliver(bytes, on: upstream.pool)
+                    } else {
+                        try miners[id]?.receive(bytes)
+                    }
+                }
+            case .close(let id, let reason):
+                actions.append { [self] in
+                    if let upstream, upstream.translator == id {
+                        self.upstream = nil
+                        try pool.closeByPeer(upstream.pool)
+                    } else {
+                        miners[id]?.closed = reason
+                    }
+                    machine.connectionClosed(id, reason: reason, at: now, into: &effects)
+                }
+            case .dial(let dial, let endpoint):
+                actions.append { [self] in try answer(dial, endpoint) }
+            case .observe(let observation): observations.append(observation)
+            case .store, .pauseReads: break
+            }
+        }
+        effects.reset()
+        for action in actions { try action() }
+        return true
+    }
+
+    private func answer(_ dial: DialID, _ endpoint: Endpoint) throws {
+        dialed.append(endpoint)
+        guard poolIsUp else {
+            machine.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
+            return
+        }
+        let id = ConnectionID(nextID)
+        nextID += 1
+        let (poolSide, peer) = try pool.connect(noise: false)
+        upstream = (id, poolSide, peer)
+        machine.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
+    }
+}
+
+/// A V1 miner that keeps what it was told.
+final class V1TestMiner {
+    let id: ConnectionID
+    var outgoing = ByteWriter()
+    var closed: CloseReason?
+    var messages: [V1.Message] = []
+    var extranonce1: [UInt8] = []
+    var extranonce2Size = 0
+    var difficulty: Double?
+    /// Each job with the difficulty it counts with.
+    var jobs: [(notify: V1.Notify, difficulty: Double)] = []
+    private var lines = V1LineDecoder(lineMax: V1Limits.lineFromServerMax)
+    private var nextCall = 1
+    private var counter: UInt32 = 0
+
+    init(_ id: ConnectionID) { self.id = id }
+
+    func call(_ call: V1.ClientCall) {
+        call.request(id: .int(nextCall)).encode(into: &outgoing)
+        nextCall += 1
+    }
+
+    func receive(_ bytes: [UInt8]) throws {
+        lines.receive(bytes.span.bytes)
+        while let message = try lines.nextMessage() {
+            messages.append(message)
+            switch message {
+            case .response(let response):
+                if let result = try? V1.SubscribeResult(response.result), result.extranonce2Size > 0 {
+                    extranonce1 = result.extranonce1
+                    extranonce2Size = result.extranonce2Size
+                }
+            case .notification(let notice):
+                switch try V1.ServerCall(notice) {
+                case .notify(let notify): jobs.append((notify, difficulty ?? 1))
+                case .setDifficulty(let set): difficulty = set.difficulty
+                default: break
+                }
+            case .request: break
+            }
+        }
+    }
+
+    var responses: [V1.Response] {
+        messages.compactMap { if case .response(let response) = $0 { response } else { nil } }
+    }
+
+    /// Finds a share of a job, by the newest if none is named.
+    func solve(_ index: Int? = nil, versionBits: UInt32? = nil, mask: UInt32 = 0) throws -> V1.Submit {
+        let (job, difficulty) = try #require(index.map { jobs[$0] } ?? jobs.last)
+        counter += 1
+        let extranonce2 = (0..<extranonce2Size).map {
+            UInt8(truncatingIfNeeded: counter >> (8 * UInt32(min($0, 3))))
+        }
+        let root = StratumMath.extendedMerkleRoot(
+            prefix: job.coinbase1, extranonce: extranonce1 + extranonce2, suffix: job.coinbase2,
+            path: job.merkleBranch)
+        let version = versionBits.map { VersionRolling.version(job: job.version, bits: $0, mask: mask) }
+        let scanner = HeaderScanner(
+            header: BlockHeader(
+                version: version ?? job.version, previousBlockHash: job.prevHash, merkleRoot: root,
+                time: job.nTime, bits: CompactTarget(bits: job.nBits), nonce: 0))
+        let nonce = try #require(
+            scanner.find(target: Target(difficulty: difficulty), nonces: 0..<(1 << 32)))
+        return V1.Submit(
+            worker: "alice.rig1", jobID: job.jobID, extranonce2: extranonce2, nTime: job.nTime, nonce: nonce,
+            versionBits: versionBits)
+    }
+}
