@@ -2,14 +2,18 @@ import Bitcoin
 
 /// Targets, hash rates and share rates. Floating point with + - x / alone, so every machine computes the same bits.
 public enum StratumMath {
-    /// The target at which `hashRate` (hashes per second) finds `sharesPerMinute` shares in the mean:
-    /// (2^256 - h s) / (h s + 1) with s = 60 / sharesPerMinute seconds per share, as the reference implementation
-    /// has it. A rate that is not positive, or so low that every hash is a share, gives the easiest target.
+    /// The target at which `hashRate` (hashes per second) finds `sharesPerMinute` shares in the mean: one hash in
+    /// h s meets it, with s = 60 / sharesPerMinute seconds per share, so it is 2^256 / (h s) - 1.
+    ///
+    /// The reference implementation divides by h s + 1, one hash per share too many. At real rates nobody sees that;
+    /// at an experiment's scaled-down rates, where a share costs a hundred hashes, it would be a percent.
+    ///
+    /// A rate that is not positive, or so low that every hash is a share, gives the easiest target.
     public static func target(hashRate: Double, sharesPerMinute: Double) -> Target {
         guard hashRate > 0, sharesPerMinute > 0, hashRate.isFinite else { return .max }
         let hashes = hashRate * 60 / sharesPerMinute
-        guard hashes < 0x1p255 else { return Target(.one) }
-        let value = UInt256(clamping: (0x1p256 - hashes) / (hashes + 1))
+        guard hashes > 1 else { return .max }
+        let value = UInt256(clamping: 0x1p256 / hashes - 1)
         return value.isZero ? Target(.one) : Target(value)
     }
 

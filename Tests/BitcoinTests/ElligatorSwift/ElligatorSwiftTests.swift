@@ -26,6 +26,26 @@ import Testing
         }
     }
 
+    @Test(
+        "every key agreement of BIP324 gives its secret", .enabled(if: present, ElligatorSwiftVectors.absent))
+    func everyKeyAgreement() throws {
+        let rows = ElligatorSwiftVectors.rows("packet_encoding_test_vectors.csv")
+        #expect(rows.count == 7)
+        for row in rows {
+            let secret = try #require(SecretKey(hex: row[1]))
+            let (ours, theirs, isInitiator) = (unhex(row[2]), unhex(row[3]), row[4] == "1")
+            #expect(ElligatorSwift.decode(ours).hex == row[9])
+            #expect(secret.xOnlyPublicKey.bytes.hex == row[9])
+            #expect(ElligatorSwift.decode(theirs).hex == row[10])
+            #expect(ElligatorSwift.sharedX(theirs: theirs, secret: secret).hex == row[11])
+            let shared = ElligatorSwift.sharedSecret(
+                initiator: isInitiator ? ours : theirs, responder: isInitiator ? theirs : ours,
+                secret: secret,
+                isInitiator: isInitiator)
+            #expect(shared.hex == row[12])
+        }
+    }
+
     @Test("field arithmetic agrees with itself at the edges")
     func fieldArithmeticAgreesWithItself() {
         let top = FieldElement(bigEndian: unhex(String(repeating: "f", count: 64))[...])
