@@ -21,7 +21,7 @@ extension NodeMachine {
             return .string(chain.tree[id].header.bytes.hex)
         case .getblock:
             return try block(try blockID(arguments, 0), verbosity: try arguments.verbosity(1, default: 1))
-        case .getdifficulty: return .double(chain.difficulty(chain.tip.header.bits))
+        case .getdifficulty: return .measure(chain.difficulty(chain.tip.header.bits))
         case .getchaintips: return .array(chain.tips.map { chainTip($0) })
         case .gettxout: return try unspentOutput(arguments)
         default: return chainInfo(at: now)
@@ -36,7 +36,7 @@ extension NodeMachine {
             "headers": .int(chain.height),
             "bestblockhash": .string(tip.hash.displayHex), "bits": .string(chain.hex8(tip.header.bits.bits)),
             "target": .string(tip.header.bits.target?.value.hex ?? ""),
-            "difficulty": .double(chain.difficulty(tip.header.bits)), "time": .int(tip.header.time),
+            "difficulty": .measure(chain.difficulty(tip.header.bits)), "time": .int(tip.header.time),
             "mediantime": .int(tip.medianTime), "verificationprogress": 1,
             "initialblockdownload": .bool(chain.height == 0 && age > 86_400),
             "chainwork": .string(tip.chainWork.hex), "size_on_disk": .int(chain.storedBytes), "pruned": false,

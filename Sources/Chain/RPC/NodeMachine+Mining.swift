@@ -21,7 +21,7 @@ extension NodeMachine {
             if height < -1 || height > chain.height {
                 throw .parameter("Block does not exist at specified height")
             }
-            return .double(chain.networkHashesPerSecond(last: count, at: height < 0 ? chain.height : height))
+            return .measure(chain.networkHashesPerSecond(last: count, at: height < 0 ? chain.height : height))
         default: return miningInfo()
         }
     }
@@ -31,14 +31,14 @@ extension NodeMachine {
         let bits = configuration.network.bits
         return [
             "blocks": .int(chain.height), "bits": .string(chain.hex8(tip.header.bits.bits)),
-            "difficulty": .double(chain.difficulty(tip.header.bits)),
+            "difficulty": .measure(chain.difficulty(tip.header.bits)),
             "target": .string(tip.header.bits.target?.value.hex ?? ""),
-            "networkhashps": .double(chain.networkHashesPerSecond(last: 120, at: chain.height)),
+            "networkhashps": .measure(chain.networkHashesPerSecond(last: 120, at: chain.height)),
             "pooledtx": .int(mempool.count), "blockmintxfee": .amount(satoshi: 1),
             "chain": .string(configuration.network.name),
             "next": [
                 "height": .int(chain.height + 1), "bits": .string(chain.hex8(bits.bits)),
-                "difficulty": .double(chain.difficulty(bits)),
+                "difficulty": .measure(chain.difficulty(bits)),
                 "target": .string(bits.target?.value.hex ?? ""),
             ],
             "warnings": [],

@@ -153,7 +153,7 @@ extension NodeMachine {
             one($0, wallet: wallet, at: now, into: &effects).body
         }
         return answers.isEmpty && !calls.isEmpty
-            ? RPCAnswer(body: nil, status: 204) : RPCAnswer(body: .array(answers), status: 200)
+            ? RPCAnswer(body: .none, status: 204) : RPCAnswer(body: .array(answers), status: 200)
     }
 
     /// One call's envelope.
@@ -189,7 +189,8 @@ extension NodeMachine {
         if isVersion2, id == nil { status = 204 }
         effects.observe(.rpcServed(method: object["method"]?.stringValue ?? "", status: status))
         return RPCAnswer(
-            body: status == 204 ? nil : Self.envelope(result, id: id, isVersion2: isVersion2), status: status)
+            body: status == 204 ? .none : .some(Self.envelope(result, id: id, isVersion2: isVersion2)),
+            status: status)
     }
 
     private mutating func run(

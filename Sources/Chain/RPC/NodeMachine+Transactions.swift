@@ -30,8 +30,11 @@ extension NodeMachine {
         }
         if let entry = mempool[txid], arguments[2] == nil {
             if verbosity <= 0 { return .string(entry.transaction.bytes().hex) }
-            return .object(
-                TransactionJSON.object(entry.transaction, network: configuration.network.addressNetwork))
+            var object: JSONObject = ["vsize_adjusted": .int(entry.virtualSize)]
+            let described = TransactionJSON.object(
+                entry.transaction, network: configuration.network.addressNetwork)
+            for (key, value) in described.entries { object.append(key, value) }
+            return .object(object)
         }
         let (id, position, inGivenBlock) = try locate(txid, arguments)
         guard let block = chain.block(id) else { throw .notFound("Block not available") }

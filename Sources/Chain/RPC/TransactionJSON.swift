@@ -103,7 +103,7 @@ extension Chainstate {
         object.append("nonce", .int(entry.header.nonce))
         object.append("bits", .string(hex8(entry.header.bits.bits)))
         object.append("target", .string(entry.header.bits.target?.value.hex ?? ""))
-        object.append("difficulty", .double(difficulty(entry.header.bits)))
+        object.append("difficulty", .measure(difficulty(entry.header.bits)))
         object.append("chainwork", .string(entry.chainWork.hex))
         object.append("nTx", .int(entry.transactionCount))
         if entry.previous >= 0 {

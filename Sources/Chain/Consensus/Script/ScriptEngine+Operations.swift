@@ -29,7 +29,7 @@ extension ScriptEngine {
     private mutating func openBranch(negated: Bool) throws(ScriptError) {
         var taken = false
         if skipping == 0 {
-            guard let condition = stack.last else { throw .unbalancedConditional }
+            guard let condition = stack.last else { throw .invalidStackOperation }
             let isMinimal = condition.isEmpty || condition == [1]
             if version == .tapscript, !isMinimal { throw .tapscriptMinimalIf }
             if version == .witnessV0, flags.contains(.minimalIf), !isMinimal { throw .minimalIf }
