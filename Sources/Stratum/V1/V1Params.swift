@@ -30,10 +30,8 @@ struct V1Params {
     }
 
     func count(_ index: Int, _ name: String) throws(V1Error) -> Int {
-        guard let value = self[index].flatMap(Self.number), value >= 0, value <= 0xffff_ffff,
-            value == value.rounded(.towardZero)
-        else { throw .badParameter(name) }
-        return Int(value)
+        guard let value = self[index].flatMap(Self.whole) else { throw .badParameter(name) }
+        return value
     }
 
     /// Up to eight hexadecimal digits, the most significant first.
@@ -52,6 +50,14 @@ struct V1Params {
     func flag(_ index: Int) -> Bool { self[index].map(Self.flag) ?? false }
 
     static func number(_ json: JSON) -> Double? { json.double ?? json.stringValue.flatMap { Double($0) } }
+
+    /// A whole number from 0 to 2^32 - 1. Without the standard library's rounding, which would need libm.
+    static func whole(_ json: JSON) -> Int? {
+        guard let value = number(json), value >= 0, value <= 0xffff_ffff, Double(Int(value)) == value else {
+            return nil
+        }
+        return Int(value)
+    }
 
     static func hex32(_ json: JSON) -> UInt32? {
         guard let text = json.stringValue else { return nil }

@@ -248,8 +248,8 @@ extension V1.Notify {
 extension V1.Reconnect {
     /// Never fails: what is missing or wrong means the same as now. The port may be text.
     init(_ params: V1Params) {
-        let port = params[1].flatMap(V1Params.number).flatMap { UInt16(exactly: $0) }
-        let wait = params[2].flatMap(V1Params.number).map { Int(max(0, min($0, 86_400))) } ?? 0
+        let port = params[1].flatMap(V1Params.whole).flatMap { UInt16(exactly: $0) }
+        let wait = params[2].flatMap(V1Params.whole).map { min($0, 86_400) } ?? 0
         let host = params.optionalText(0).flatMap { $0.isEmpty ? nil : $0 }
         self.init(host: host, port: port, wait: wait)
     }
