@@ -60,18 +60,28 @@ struct ChainFollower: Sendable {
         if let mempoolInfo, now >= pace.mempoolDue {
             try await refreshMempool(mempoolInfo, chain: chain, pace: &pace, now: now)
         }
+        await noteUp()
     }
 
     private func noteAnswer(_ chain: JSON) async -> Bool {
         await store.update { state in
             let before = (state.reach, state.node.blocks, state.node.bestHash, state.node.warnings)
-            state.reach = .up
+            // After a failure only a whole step counts: else the pages would flap between two states.
+            if case .down = state.reach {} else { state.reach = .up }
             state.lastAnswer = unixNow()
             state.node.read(blockchainInfo: chain)
             let after = (state.reach, state.node.blocks, state.node.bestHash, state.node.warnings)
             return before == after ? [] : [.node]
         }
         return await store.read { $0.index.tip?.hash.displayHex != $0.node.bestHash }
+    }
+
+    private func noteUp() async {
+        await store.update { state in
+            guard state.reach != .up else { return [] }
+            state.reach = .up
+            return [.node]
+        }
     }
 
     func report(_ failure: StepFailure) async {
@@ -102,8 +112,9 @@ struct ChainFollower: Sendable {
         while next <= Int(height), !Task.isCancelled {
             let hashes = try await blockHashes(next..<min(Int(height) + 1, next + size))
             do throws(StepFailure) {
-                let blocks = try await fetch(hashes)
+                let blocks = try await fetch(hashes, from: next)
                 guard try await connect(blocks, from: next) else { return }
+                await noteUp()
                 next += blocks.count
             } catch {
                 guard case .rpc(.badReply) = error, size > 1 else { throw error }
@@ -161,15 +172,17 @@ struct ChainFollower: Sendable {
         return hashes
     }
 
-    private func fetch(_ hashes: [JSON]) async throws(StepFailure) -> [Block] {
+    private func fetch(_ hashes: [JSON], from height: Int) async throws(StepFailure) -> [Block] {
         var blocks: [Block] = []
         for answer in try await batch(hashes.map { RPCCall("getblock", [$0, 0]) }) {
             let text = try value(answer, of: "getblock").stringValue ?? ""
-            guard let bytes = [UInt8](hex: text) else { throw .block("the node's getblock gave no hex") }
+            guard let bytes = [UInt8](hex: text) else {
+                throw .block("the node's block \(height + blocks.count) is no hex")
+            }
             do throws(TransactionError) {
                 blocks.append(try Block(bytes: bytes))
             } catch {
-                throw .block("the node's block does not decode: \(error)")
+                throw .block("the node's block \(height + blocks.count) does not decode: \(error)")
             }
         }
         return blocks

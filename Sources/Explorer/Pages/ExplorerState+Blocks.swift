@@ -225,7 +225,7 @@ extension ExplorerState {
                 Fact(
                     "Share difficulty", Figures.difficulty(difficulty),
                     hint: network.map {
-                        "\(Figures.difficulty(difficulty / $0)) × the network's \(Figures.difficulty($0))"
+                        "\(Figures.ratio(difficulty / $0)) × the network's \(Figures.difficulty($0))"
                     }))
         }
         return FactList(facts: facts)
@@ -252,7 +252,7 @@ extension ExplorerState {
             facts.append(
                 Fact(
                     "Hash meets", Figures.difficulty(reached),
-                    hint: "\(Figures.difficulty(reached / target.difficulty)) × what was needed"))
+                    hint: "\(Figures.ratio(reached / target.difficulty)) × what was needed"))
         }
         facts.append(Fact("Nonce", "0x" + Self.hex8(header.nonce), mono: true, hint: "\(header.nonce)"))
         return FactList(facts: facts)

@@ -137,11 +137,11 @@ extension ExplorerState {
 
     private func deviceColumns(_ query: DeviceQuery) -> [DeviceColumn] {
         let columns: [(String, DeviceQuery.Sort, Bool)] = [
-            ("Device", .name, false), ("State", .state, false), ("Protocol", .transport, false),
-            ("Hashrate", .rate, true), ("Temp", .temperature, true), ("Power", .power, true),
+            ("Device", .name, false), ("State", .state, false), ("Hashrate", .rate, true),
+            ("Temp", .temperature, true), ("Power", .power, true),
             ("J/TH", .efficiency, true), ("Fan", .fan, true), ("Accepted", .accepted, true),
             ("Rejected", .rejected, true), ("Stale", .stale, true), ("Difficulty", .difficulty, true),
-            ("Best", .best, true), ("Last share", .share, true),
+            ("Best", .best, true), ("Last share", .share, true), ("Protocol", .transport, false),
         ]
         return columns.map { name, sort, isNumber in
             let isSorted = sort == query.sort

@@ -163,7 +163,7 @@ extension ExplorerState {
         return BlockCard(
             cardHash: "", cardHeight: "\(template.height)", cardTime: nil,
             cardTransactions: Characters.grouped(template.txids.count + 1),
-            cardReward: Figures.bitcoin(template.coinbaseValue).trimmingZeros, cardNote: "template",
+            cardReward: Figures.fixed(Double(template.coinbaseValue) / 1e8, 4), cardNote: "template",
             cardBar: BarText(
                 Double(template.weight), of: Double(template.weightLimit),
                 label: "\(Characters.grouped(template.weight)) weight units"))
@@ -177,7 +177,7 @@ extension ExplorerState {
                     cardHash: entry.hash.displayHex, cardHeight: "\(height)",
                     cardTime: MomentText(entry.time, now: now),
                     cardTransactions: Characters.grouped(entry.block.transactions.count),
-                    cardReward: Figures.bitcoin(entry.reward).trimmingZeros, cardNote: note(of: entry),
+                    cardReward: Figures.fixed(Double(entry.reward) / 1e8, 4), cardNote: note(of: entry),
                     cardBar: BarText(
                         Double(entry.weight), of: Double(Self.blockWeight),
                         label: "\(Characters.grouped(entry.weight)) weight units"))

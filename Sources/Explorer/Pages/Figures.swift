@@ -9,7 +9,12 @@ enum Figures {
         if value == 0 { return "0" }
         if value < 0.001 { return scientific(value) }
         if value < 1_000 { return significant(value, digits: 4) }
-        return scaled(value, unit: "").trimmingCharacters(in: .whitespaces)
+        return scaled(value, unit: "").filter { $0 != " " }
+    }
+
+    /// How many times something was reached.
+    static func ratio(_ value: Double) -> String {
+        abs(value) >= 100_000 || abs(value) < 0.01 ? scientific(value) : significant(value, digits: 3)
     }
 
     static func scaled(_ value: Double, unit: String) -> String {

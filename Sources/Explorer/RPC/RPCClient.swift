@@ -24,21 +24,31 @@ public struct RPCError: Error, Equatable, Sendable, CustomStringConvertible {
     static let inWarmUp: Int64 = -28
 }
 
-typealias RPCResult = Result<JSON, RPCError>
+public typealias RPCResult = Result<JSON, RPCError>
 
 /// A client of one bitcoind-compatible JSON-RPC server: keep-alive, basic authorization, batches. Reads only, so a
 /// call that met a connection closed by the server is sent once more on a fresh one.
-actor RPCClient {
+public actor RPCClient {
     let endpoint: RPCEndpoint
     private var idle: [RPCConnection] = []
     private var openCount = 0
     private var authorization: String?
 
-    init(endpoint: RPCEndpoint) { self.endpoint = endpoint }
+    public init(endpoint: RPCEndpoint) { self.endpoint = endpoint }
 
     /// One call. A node's own error comes as the failure of the result.
-    func call(_ method: String, _ parameters: [JSON] = []) async throws(RPCFailure) -> RPCResult {
+    public func call(_ method: String, _ parameters: [JSON] = []) async throws(RPCFailure) -> RPCResult {
         try await batch([RPCCall(method, parameters)])[0]
+    }
+
+    /// One call whose parameters are an array or, by name, an object.
+    public func call(_ method: String, parameters: JSON) async throws(RPCFailure) -> RPCResult {
+        let request: JSON = [
+            "jsonrpc": "2.0", "id": 0, "method": .string(method), "params": parameters,
+        ]
+        var body: [UInt8] = []
+        JSON.array([request]).write(into: &body)
+        return try results(of: try await post(body), count: 1)[0]
     }
 
     /// Several calls in one exchange; the results are in the order of the calls.
@@ -51,7 +61,7 @@ actor RPCClient {
     }
 
     /// Closes what is idle.
-    func close() {
+    public func close() {
         for connection in idle { connection.close() }
         idle = []
     }
@@ -142,7 +152,8 @@ actor RPCClient {
     private func message(_ body: [UInt8]) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(body.count + 256)
-        buffer.writeString("POST / HTTP/1.1\r\nHost: \(endpoint.name)\r\nContent-Type: application/json\r\n")
+        buffer.writeString(
+            "POST \(endpoint.path) HTTP/1.1\r\nHost: \(endpoint.name)\r\nContent-Type: application/json\r\n")
         if let authorization { buffer.writeString("Authorization: \(authorization)\r\n") }
         buffer.writeString("Content-Length: \(body.count)\r\n\r\n")
         buffer.writeBytes(body)

@@ -14,6 +14,8 @@ public struct RPCEndpoint: Sendable, Equatable {
     public var host: String
     public var port: Int
     public var credentials: RPCCredentials
+    /// The wallet that calls are for (`/wallet/<name>`); nil for the node's only one.
+    public var wallet: String?
 
     public init(host: String = "127.0.0.1", port: Int, credentials: RPCCredentials = .none) {
         self.host = host
@@ -37,6 +39,12 @@ public struct RPCEndpoint: Sendable, Equatable {
         } else {
             self.credentials = credentials
         }
+    }
+
+    /// The path of a request.
+    var path: String {
+        guard let wallet else { return "/" }
+        return "/wallet/" + (wallet.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? wallet)
     }
 
     /// `host:port`, without secrets.

@@ -15,7 +15,7 @@ enum Stylesheet {
 
     private static let frame = """
         *{box-sizing:border-box}
-        html{-webkit-text-size-adjust:100%;scrollbar-gutter:stable}
+        html{-webkit-text-size-adjust:100%}
         body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 var(--sans);
         font-variant-numeric:tabular-nums}
         a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
@@ -40,9 +40,9 @@ enum Stylesheet {
         .live.off i{background:var(--bad)}
         @keyframes pulse{0%{box-shadow:0 0 0 0 color-mix(in srgb,var(--good) 55%,transparent)}
         70%,100%{box-shadow:0 0 0 7px transparent}}
-        main{padding-top:20px;padding-bottom:28px;min-height:70vh}
-        footer{display:flex;flex-wrap:wrap;gap:6px 22px;color:var(--faint);font-size:13px;padding-top:14px;
-        padding-bottom:26px;border-top:1px solid var(--line)}footer a{margin-left:auto}
+        main.wrap{padding-top:20px;padding-bottom:28px;min-height:70vh}
+        footer{display:flex;flex-wrap:wrap;gap:6px 22px;color:var(--faint);font-size:13px;}
+        footer.wrap{padding-top:14px;padding-bottom:26px;border-top:1px solid var(--line)}footer a{margin-left:auto}
         h1{font-size:24px;line-height:1.25;margin:2px 0 14px;font-weight:650}
         h1 small,h2 small{color:var(--dim);font-weight:400;font-size:.68em;margin-left:6px}
         h2{font-size:15px;margin:0 0 12px;font-weight:620}h2 small{font-size:.87em}h2 a{color:inherit}
@@ -55,13 +55,13 @@ enum Stylesheet {
         margin:0 0 16px;box-shadow:var(--shadow);min-width:0}
         .columns{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px;align-items:stretch;
         margin-bottom:16px}.columns>.panel{margin:0}
-        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:0 0 16px}
+        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(168px,1fr));gap:10px;margin:0 0 16px}
         .tile{background:var(--panel);border:1px solid var(--line);border-radius:12px;padding:11px 14px;min-width:0;
         box-shadow:var(--shadow)}
         .tiles.inner{margin-bottom:14px}.tiles.inner .tile{background:var(--raise);box-shadow:none}
         .tile span{display:block;color:var(--dim);font-size:13px;white-space:nowrap;overflow:hidden;
         text-overflow:ellipsis}
-        .tile b{display:block;font-size:19px;font-weight:620;line-height:1.35;overflow-wrap:anywhere}
+        .tile b{display:block;font-size:18px;font-weight:620;line-height:1.35;overflow-wrap:anywhere}
         .tile u,.amt u{font-size:.7em;color:var(--dim);text-decoration:none;font-weight:500}
         .tile small{display:block;color:var(--dim);font-size:12.5px;line-height:1.35}
         .chip{display:inline-block;border:1px solid var(--line);border-radius:99px;padding:0 9px;font-size:12.5px;
@@ -95,9 +95,11 @@ enum Stylesheet {
         .grow{flex:1}
         .heading+p,.heading+p+p{margin:6px 0 16px}
         .facts{margin:0;display:grid;gap:0}
-        .facts div{display:grid;grid-template-columns:minmax(110px,34%) minmax(0,1fr);gap:12px;padding:6px 0;
+        .facts div{display:grid;grid-template-columns:min(34%,190px) minmax(0,1fr);gap:12px;padding:6px 0;
         border-top:1px solid var(--line)}.facts div:first-child{border-top:0}
         .facts dt{color:var(--dim)}.facts dd{margin:0;overflow-wrap:anywhere}.facts small{color:var(--dim)}
+        .two .facts{grid-template-columns:repeat(2,minmax(0,1fr));column-gap:36px}
+        .two .facts div:nth-child(2){border-top:0}
         svg.bar{display:block;width:100%;height:6px;border-radius:3px;overflow:hidden}
         .track{fill:var(--track)}.value{fill:var(--accent)}.bar.cool .value{fill:var(--link)}
         .barnote{font-size:13px;margin:6px 0 10px}
@@ -143,7 +145,7 @@ enum Stylesheet {
         .card:hover{text-decoration:none;border-color:var(--accent)}
         .card b{font-weight:450;font-size:12.5px}.card .big{font-size:18px;font-weight:640;color:var(--text);
         line-height:1.4}
-        .card .fee{color:var(--text)}.card .tag{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
+        .card .fee{color:var(--text);white-space:nowrap}.card .tag{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
         min-height:1.5em}
         .card svg.bar{margin-top:6px}.card.next{border-style:dashed;border-color:var(--accent);background:none}
         .card.next b{color:var(--accent)}
@@ -163,15 +165,16 @@ enum Stylesheet {
         .part details{margin-top:2px}
         dl.script{margin:6px 0 2px}dl.script dt{color:var(--dim);font-size:12.5px;margin-top:6px}
         dl.script dd{margin:0;word-break:break-all;max-height:240px;overflow:auto}
-        @media (max-width:900px){.columns,.flow{grid-template-columns:minmax(0,1fr)}
+        @media (max-width:900px){.two .facts{grid-template-columns:minmax(0,1fr)}.two .facts div:nth-child(2){border-top:1px solid
+        var(--line)}.columns,.flow{grid-template-columns:minmax(0,1fr)}
         .top .wrap{flex-wrap:wrap;gap:8px 12px;padding-top:9px;padding-bottom:9px}
         .search{order:3;flex-basis:100%;max-width:none;margin:0}.live{margin-left:auto}}
         @media (max-width:560px){body{font-size:14.5px}.wrap{padding:0 14px}.top{position:static}
         nav[aria-label=Pages]{order:2;flex-basis:100%;justify-content:space-between}
-        nav[aria-label=Pages] a{padding:6px 9px}main{padding-top:14px}
+        nav[aria-label=Pages] a{padding:6px 9px}main.wrap{padding-top:14px}
         .tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.tile{padding:9px 12px}.tile b{font-size:17px}
         .panel{padding:14px}.scroll{margin:0 -14px;padding:0 14px}
-        .facts div{grid-template-columns:minmax(0,1fr);gap:0}
+        .facts div{grid-template-columns:minmax(90px,30%) minmax(0,1fr)}.two .facts{grid-template-columns:minmax(0,1fr)}
         .row{flex-wrap:wrap;gap:0 14px}.band{grid-template-columns:66px minmax(0,1fr) 100px;gap:8px}
         td .hash{width:15ch}footer a{margin-left:0}
         .devices th[scope=row],.devices thead th:first-child{position:sticky;left:0;background:var(--panel);z-index:1}}

@@ -35,7 +35,7 @@ enum BlockTemplates {
         <p class="mono wrapall">{{blockHash}} <button class="copy" type="button" data-copy="{{blockHash}}" hidden>\
         copy</button></p></div>
         <section class="tiles" id="blocktiles" data-live>{{#tiles}}{{>tile}}{{/tiles}}</section>
-        {{#finder}}<section id="finder" class="panel found" data-live><h2>Found by</h2>{{>facts}}</section>{{/finder}}
+        {{#finder}}<section id="finder" class="panel found two" data-live><h2>Found by</h2>{{>facts}}</section>{{/finder}}
         <div class="columns">
         <section class="panel"><h2>Header</h2>{{#headerFacts}}{{>facts}}{{/headerFacts}}
         <details id="rawheader"><summary>Raw header, 80 bytes</summary><pre>{{rawHeader}}</pre></details></section>

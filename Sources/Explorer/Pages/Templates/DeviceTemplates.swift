@@ -14,12 +14,12 @@ enum DeviceTemplates {
         <a href="{{columnLink}}"{{#isSorted}} aria-current="true"{{/isSorted}}>{{columnName}}</a></th>{{/columns}}</tr>\
         </thead><tbody>
         {{#devices}}<tr data-key="{{deviceName}}"><th scope="row"><b>{{deviceName}}</b><small>{{model}}</small></th>\
-        <td><span class="chip {{deviceState}}">{{deviceState}}</span></td><td>{{transport}}</td>\
+        <td><span class="chip {{deviceState}}">{{deviceState}}</span></td>\
         <td class="n"><b>{{rate}}</b>{{#scaled}} <abbr title="the experiment's hashrate scale is already in this \
         figure">scaled</abbr>{{/scaled}}</td><td class="n {{heat}}">{{temperature}}</td><td class="n">{{power}}</td>\
         <td class="n">{{efficiency}}</td><td class="n">{{fan}}</td><td class="n">{{accepted}}</td><td class="n">\
         {{rejected}}</td><td class="n {{staleTone}}">{{stale}}</td><td class="n">{{difficulty}}</td><td class="n">{{best}}\
-        </td><td class="n">{{lastShare}}</td></tr>{{/devices}}
+        </td><td class="n">{{lastShare}}</td><td>{{transport}}</td></tr>{{/devices}}
         </tbody></table></div>
         {{^devices}}<p class="empty">No device matches this filter.</p>{{/devices}}
         {{>pager}}{{/hasFleet}}

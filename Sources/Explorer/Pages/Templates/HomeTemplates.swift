@@ -30,13 +30,11 @@ enum HomeTemplates {
         <section id="intervals" class="panel" data-live><h2>Time between blocks <small>{{chartSummary}}</small></h2>
         {{>chart}}
         </section>
-        <div class="columns">
-        <section id="node" class="panel" data-live><h2>Node</h2>{{>facts}}\
+        <section id="node" class="panel two" data-live><h2>Node</h2>{{>facts}}\
         {{#warnings}}<p class="note">{{.}}</p>{{/warnings}}</section>
         <section id="tips" class="panel" data-live><h2>Chain tips <small>{{tipSummary}}</small></h2>
         {{>tips}}
         </section>
-        </div>
         """
 
     static let strip = """
