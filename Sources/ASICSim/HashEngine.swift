@@ -146,20 +146,21 @@ public struct HashEngine: Sendable {
             return event
         }
         let chip = solvingChip ?? Int(random.below(UInt64(boards * chipsPerBoard)))
-        guard var search = current else { return nil }
-        let outcome = search.next(chip: chip, limit: Limits.sliceHashesMax, hashes: &hashes)
-        current = search
+        guard let id = current?.work.id else { return nil }
+        // In place: a search is some hundred bytes, and this is the path of every share.
+        let outcome = current?.next(chip: chip, limit: Limits.sliceHashesMax, hashes: &hashes)
         switch outcome {
+        case nil: return nil
         case .found(let nonce, let version):
             arm(at: now)
-            return report(search.work.id, nonce, version, chip)
+            return report(id, nonce, version, chip)
         case .unfinished:
             solvingChip = chip
             due = now
             return nil
         case .exhausted:
             due = nil
-            return .exhausted(search.work.id)
+            return .exhausted(id)
         }
     }
 
@@ -175,25 +176,25 @@ public struct HashEngine: Sendable {
     // MARK: Hash
 
     private mutating func grind(_ maxRate: HashRate?, at now: Instant) -> HashboardEvent? {
-        guard var search = current else { return nil }
+        guard let id = current?.work.id, let partition = current?.partition else { return nil }
         var budget = Limits.sliceHashesMax
         if let maxRate {
             let owed = min(now - owedSince, Limits.backlog)
             budget = min(budget, UInt64(max(1, owed.seconds * maxRate.hashesPerSecond)))
         }
         let before = hashes
-        let outcome = search.next(limit: budget, hashes: &hashes)
-        current = search
+        let outcome = current?.next(limit: budget, hashes: &hashes)
         pay(for: hashes - before, maxRate, at: now)
         switch outcome {
+        case nil: return nil
         case .found(let nonce, let version):
-            let chip = min(Int(UInt64(nonce) / search.partition), boards * chipsPerBoard - 1)
-            return report(search.work.id, nonce, version, chip)
+            let chip = min(Int(UInt64(nonce) / partition), boards * chipsPerBoard - 1)
+            return report(id, nonce, version, chip)
         case .unfinished:
             return nil
         case .exhausted:
             due = nil
-            return .exhausted(search.work.id)
+            return .exhausted(id)
         }
     }
 

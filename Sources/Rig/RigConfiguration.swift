@@ -23,7 +23,7 @@ public struct RigConfiguration: Sendable {
     public var secretSeed: [UInt8]?
     /// Multiplies the modelled hash rate and what is announced, in (0, 1].
     public var hashrateScale = 1.0
-    public var engine = HashEngine.Mode.model
+    public var engine = Engine.model
     public var ambient = Celsius(25)
     public var wallClock: WallClock
     /// Skip every boot stage and switch on with the clock at its nominal frequency.
@@ -36,6 +36,15 @@ public struct RigConfiguration: Sendable {
     public var timeouts = LinkTimeouts()
     /// V1: the difficulty suggested to the pool is for so many shares per minute; nil suggests nothing.
     public var suggestedSharesPerMinute: Double? = 10
+
+    /// How shares come about.
+    public enum Engine: Hashable, Sendable {
+        /// Drawn from the exponential law at the modelled rate times the scale, then proven by search.
+        case model
+        /// Every nonce is hashed, at most so many per second. Nil hashes as fast as the driver calls, which only
+        /// makes sense in real time: a virtual world would hardly move.
+        case hash(maxRate: HashRate?)
+    }
 
     public init(
         profile: DeviceProfile, pools: [PoolURL], userIdentity: String, seed: UInt64, stream: UInt64,
@@ -61,6 +70,13 @@ public struct RigConfiguration: Sendable {
 }
 
 extension RigConfiguration {
+    var engineMode: HashEngine.Mode {
+        switch engine {
+        case .model: .model
+        case .hash(let maxRate): .hash(maxRate: maxRate)
+        }
+    }
+
     var firmwareSettings: FirmwareSettings {
         var settings = FirmwareSettings(
             identity: identity, pools: pools, userIdentity: userIdentity,

@@ -31,7 +31,7 @@ public struct RigMachine: ~Copyable, Machine {
     private let chipCount: Int
     private let workSwitch: Interval
     private let scale: Double
-    private let mode: HashEngine.Mode
+    private let engine: RigConfiguration.Engine
     /// When the plug goes in; nil once it did.
     private var startsAt: Instant?
     private var reportedTooHard = false
@@ -46,13 +46,13 @@ public struct RigMachine: ~Copyable, Machine {
             secrets: configuration.secrets, seed: stream(0))
         chips = HashEngine(
             boards: profile.boards.count, chipsPerBoard: profile.boards.chipsPerBoard,
-            mode: configuration.engine, scale: configuration.hashrateScale, seed: stream(1))
+            mode: configuration.engineMode, scale: configuration.hashrateScale, seed: stream(1))
         physics = DevicePhysics(
             profile: profile, ambient: configuration.ambient, seed: stream(2), at: now)
         chipCount = profile.chipCount
         workSwitch = Interval(seconds: profile.firmware.workSwitchSeconds)
         scale = configuration.hashrateScale
-        mode = configuration.engine
+        engine = configuration.engine
         startsAt = now + configuration.startDelay
     }
 
@@ -203,7 +203,7 @@ public struct RigMachine: ~Copyable, Machine {
         let hashing = chips.isHashing && (miner.phase == .mining || miner.phase == .throttled)
         let modelled = hashing ? physics.hashRate.hashesPerSecond * (1 - physics.errorRate) : 0
         let proven: Double
-        switch mode {
+        switch engine {
         case .model: proven = modelled * scale
         case .hash(let maxRate): proven = hashing ? maxRate?.hashesPerSecond ?? modelled * scale : 0
         }

@@ -29,6 +29,9 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
     var isReachable = true
     /// Set to keep what the rig sends from the pool, as a dead pool does.
     var isDeaf = false
+    /// Deliver the pool's bytes one by one.
+    var dripFeed = false
+    private(set) var events = 0
     private(set) var connection: ConnectionID?
     private var nextConnection: UInt64 = 1
     private var effects = EffectBuffer<MinerObservation>()
@@ -42,6 +45,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
     mutating func run(until end: Instant) throws {
         while let due = rig.nextDeadline, due <= end {
             if due > now { now = due }
+            events += 1
             rig.deadlineReached(at: now, into: &effects)
             try drain()
         }
@@ -57,10 +61,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
 
     /// Delivers what the pool has to say.
     mutating func flush() throws {
-        let bytes = pool.takeOutput()
-        if let connection, !bytes.isEmpty {
-            rig.bytesReceived(bytes.span.bytes, on: connection, at: now, into: &effects)
-        }
+        deliver(pool.takeOutput())
         if pool.takeClose(), let connection {
             self.connection = nil
             rig.connectionClosed(connection, reason: .peerClosed, at: now, into: &effects)
@@ -99,14 +100,18 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
                 rig.connectionClosed(closed, reason: .closed("by the machine"), at: now, into: &effects)
             }
             if let dialed { answer(dialed) }
-            let bytes = pool.takeOutput()
-            if let connection, !bytes.isEmpty {
-                rig.bytesReceived(bytes.span.bytes, on: connection, at: now, into: &effects)
-            }
+            deliver(pool.takeOutput())
             if pool.takeClose(), let connection {
                 self.connection = nil
                 rig.connectionClosed(connection, reason: .peerClosed, at: now, into: &effects)
             }
+        }
+    }
+
+    private mutating func deliver(_ bytes: [UInt8]) {
+        guard let connection, !bytes.isEmpty else { return }
+        for piece in dripFeed ? bytes.map({ [$0] }) : [bytes] {
+            rig.bytesReceived(piece.span.bytes, on: connection, at: now, into: &effects)
         }
     }
 

@@ -69,6 +69,8 @@ struct ScriptedV2Pool: ScriptedPool {
 
     mutating func send(_ message: some V2Message) { connection.send(message, into: &output) }
 
+    mutating func sendRaw(_ frame: V2Frame) { connection.send(frame: frame, into: &output) }
+
     mutating func takeOutput() -> [UInt8] {
         defer { output.removeAll() }
         return output.bytes
