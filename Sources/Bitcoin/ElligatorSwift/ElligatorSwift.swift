@@ -1,6 +1,6 @@
-/// ElligatorSwift (BIP324, after Chavez-Saab, Rodriguez-Henriquez and Tibouchi): public keys as 64 bytes that look
-/// random, and the x-only key agreement on them. Debian's libsecp256k1 has no such module, so the field code is our
-/// own; it sees public values only, and the scalar multiplication stays in libsecp256k1.
+/// ElligatorSwift (BIP324, after Chavez-Saab, Rodriguez-Henriquez and Tibouchi): public keys as 64 bytes that
+/// look random, and the x-only key agreement on them. Debian's libsecp256k1 has no such module, so the field
+/// code is our own; it sees public values only, and the scalar multiplication stays in libsecp256k1.
 public enum ElligatorSwift {
     /// Length of an encoding.
     public static let byteCount = 64
@@ -13,9 +13,9 @@ public enum ElligatorSwift {
         ).bytes
     }
 
-    /// An encoding of the point with this x coordinate; nil if no point has it. `randomness` (32 bytes, fresh and
-    /// unpredictable) picks one of the about 2^256 encodings: for k = 0, 1, 2, … try
-    /// u = SHA256(randomness ‖ x ‖ LE32(2k)) and case = first byte of SHA256(randomness ‖ x ‖ LE32(2k+1)) mod 8.
+    /// An encoding of the point with this x coordinate; nil if no point has it. `randomness` (32 bytes, fresh
+    /// and unpredictable) picks one of the about 2^256 encodings: for k = 0, 1, 2, … try u =
+    /// SHA256(randomness ‖ x ‖ LE32(2k)) and case = first byte of SHA256(randomness ‖ x ‖ LE32(2k+1)) mod 8.
     public static func encode(x bytes: [UInt8], randomness: [UInt8]) -> [UInt8]? {
         precondition(bytes.count == 32 && randomness.count == 32)
         let x = FieldElement(bigEndian: bytes[...])

@@ -1,7 +1,8 @@
-/// A number modulo secp256k1's p = 2^256 - 2^32 - 977, always fully reduced; four limbs, least significant first.
+/// A number modulo secp256k1's p = 2^256 - 2^32 - 977, always fully reduced; four limbs, least significant
+/// first.
 ///
-/// Its only use is ElligatorSwift, whose inputs are public keys and public encodings. It is **not** constant-time:
-/// nothing secret may pass through it. Secret scalars stay inside libsecp256k1.
+/// Its only use is ElligatorSwift, whose inputs are public keys and public encodings. It is **not**
+/// constant-time: nothing secret may pass through it. Secret scalars stay inside libsecp256k1.
 struct FieldElement: Equatable, Sendable {
     var l0: UInt64
     var l1: UInt64

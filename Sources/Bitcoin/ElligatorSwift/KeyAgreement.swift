@@ -9,8 +9,9 @@ extension ElligatorSwift {
         return encoding
     }
 
-    /// BIP324's `v2_ecdh`: SHA256 tagged `bip324_ellswift_xonly_ecdh` over the initiator's encoding, the responder's
-    /// encoding and the x coordinate of the shared point. Both sides name the encodings in this order.
+    /// BIP324's `v2_ecdh`: SHA256 tagged `bip324_ellswift_xonly_ecdh` over the initiator's encoding, the
+    /// responder's encoding and the x coordinate of the shared point. Both sides name the encodings in this
+    /// order.
     public static func sharedSecret(
         initiator: [UInt8], responder: [UInt8], secret: SecretKey, isInitiator: Bool
     ) -> Hash256 {
@@ -29,7 +30,8 @@ extension ElligatorSwift {
         var key = secp256k1_pubkey()
         var out = [UInt8](repeating: 0, count: 32)
         let scalar = secret.bytes
-        // Neither call can fail: x comes from decode and lies on the curve, and the scalar is valid by its type.
+        // Neither call can fail: x comes from decode and lies on the curve, and the scalar is valid by its
+        // type.
         guard secp256k1_ec_pubkey_parse(Secp256k1.context, &key, [2] + x, 33) == 1,
             secp256k1_ecdh(Secp256k1.context, &out, &key, scalar, copyX, nil) == 1
         else { preconditionFailure("x-only key agreement on a valid point") }

@@ -1,9 +1,9 @@
-/// Hands out extranonce prefixes of one length that no two holders share. A prefix that was given back rests until
-/// ``restingMin`` others were given back after it (or no fresh one is left), so that a late share of its last holder
-/// does not meet a new one.
+/// Hands out extranonce prefixes of one length that no two holders share. A prefix that was given back rests
+/// until ``restingMin`` others were given back after it (or no fresh one is left), so that a late share of
+/// its last holder does not meet a new one.
 ///
-/// A prefix is `fixed ‖ index`, the index big-endian: `fixed` says which server (or which upstream prefix) it is
-/// below. Memory grows with the greatest number of holders at one time.
+/// A prefix is `fixed ‖ index`, the index big-endian: `fixed` says which server (or which upstream prefix) it
+/// is below. Memory grows with the greatest number of holders at one time.
 public struct ExtranonceAllocator: Sendable {
     /// Bytes in front of every prefix.
     public let fixed: [UInt8]

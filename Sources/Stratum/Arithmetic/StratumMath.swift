@@ -1,12 +1,14 @@
 import Bitcoin
 
-/// Targets, hash rates and share rates. Floating point with + - x / alone, so every machine computes the same bits.
+/// Targets, hash rates and share rates. Floating point with + - x / alone, so every machine computes the same
+/// bits.
 public enum StratumMath {
-    /// The target at which `hashRate` (hashes per second) finds `sharesPerMinute` shares in the mean: one hash in
-    /// h s meets it, with s = 60 / sharesPerMinute seconds per share, so it is 2^256 / (h s) - 1.
+    /// The target at which `hashRate` (hashes per second) finds `sharesPerMinute` shares in the mean: one
+    /// hash in h s meets it, with s = 60 / sharesPerMinute seconds per share, so it is 2^256 / (h s) - 1.
     ///
-    /// The reference implementation divides by h s + 1, one hash per share too many. At real rates nobody sees that;
-    /// at an experiment's scaled-down rates, where a share costs a hundred hashes, it would be a percent.
+    /// The reference implementation divides by h s + 1, one hash per share too many. At real rates nobody
+    /// sees that; at an experiment's scaled-down rates, where a share costs a hundred hashes, it would be a
+    /// percent.
     ///
     /// A rate that is not positive, or so low that every hash is a share, gives the easiest target.
     public static func target(hashRate: Double, sharesPerMinute: Double) -> Target {
@@ -17,15 +19,15 @@ public enum StratumMath {
         return value.isZero ? Target(.one) : Target(value)
     }
 
-    /// The hash rate (hashes per second) that finds `sharesPerMinute` shares at this target in the mean; the inverse
-    /// of ``target(hashRate:sharesPerMinute:)``.
+    /// The hash rate (hashes per second) that finds `sharesPerMinute` shares at this target in the mean; the
+    /// inverse of ``target(hashRate:sharesPerMinute:)``.
     public static func hashRate(target: Target, sharesPerMinute: Double) -> Double {
         guard sharesPerMinute > 0 else { return 0 }
         return target.expectedHashes * sharesPerMinute / 60
     }
 
-    /// The merkle root of an extended job: the coinbase is prefix, full extranonce, suffix without witness data; its
-    /// txid is then hashed with each sibling, from the leaves up (SV2 section 5.3.16).
+    /// The merkle root of an extended job: the coinbase is prefix, full extranonce, suffix without witness
+    /// data; its txid is then hashed with each sibling, from the leaves up (SV2 section 5.3.16).
     public static func extendedMerkleRoot(
         prefix: [UInt8], extranonce: [UInt8], suffix: [UInt8], path: [Hash256]
     ) -> Hash256 {
@@ -60,7 +62,8 @@ public enum VersionRolling {
     /// BIP320's 16 bits, 13 to 28, which Stratum V1 miners ask for.
     public static let bip320Mask: UInt32 = 0x1fff_e000
 
-    /// The version of a share made from a job's version and the bits a V1 miner reports for its mask (BIP310).
+    /// The version of a share made from a job's version and the bits a V1 miner reports for its mask
+    /// (BIP310).
     public static func version(job: UInt32, bits: UInt32, mask: UInt32) -> UInt32 {
         (job & ~mask) | (bits & mask)
     }
@@ -81,8 +84,8 @@ public struct V1Difficulty: Hashable, Sendable, Comparable {
     /// 0xffff * 2^208 divided by the difficulty.
     public var target: Target { Target(difficulty: value) }
 
-    /// The greatest power of two not above this; miners' displays and cgminer's logs like them. Difficulties below 1
-    /// give a power below 1.
+    /// The greatest power of two not above this; miners' displays and cgminer's logs like them. Difficulties
+    /// below 1 give a power below 1.
     public var roundedDownToPowerOfTwo: V1Difficulty {
         guard value > 0, value.isFinite else { return self }
         return V1Difficulty(Double(sign: .plus, exponent: Int(value.exponent), significand: 1))

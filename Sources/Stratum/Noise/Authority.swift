@@ -18,8 +18,8 @@ public struct AuthorityPublicKey: Hashable, Sendable, CustomStringConvertible {
     public var description: String { Base58Check.encode([1, 0] + key.bytes) }
 }
 
-/// The secret of an authority. Its text, as the reference implementation writes it, is Base58Check of the 32 bytes
-/// without a version.
+/// The secret of an authority. Its text, as the reference implementation writes it, is Base58Check of the 32
+/// bytes without a version.
 public struct AuthoritySecretKey: Sendable {
     public var secret: SecretKey
 
@@ -89,7 +89,8 @@ public struct NoiseCertificate: Hashable, Sendable {
             }
     }
 
-    /// What the authority signs: SHA256(version ‖ valid_from ‖ not_valid_after ‖ x of the server's static key).
+    /// What the authority signs: SHA256(version ‖ valid_from ‖ not_valid_after ‖ x of the server's static
+    /// key).
     public func message(for serverKey: XOnlyPublicKey) -> Hash256 {
         SHA256.hash(signedFields + serverKey.bytes)
     }

@@ -1,13 +1,14 @@
 import Bitcoin
 import COpenSSL
 
-/// ChaCha20-Poly1305 (RFC 8439) through OpenSSL. A context costs about 1 kB and 400 ns to make, so each thread keeps
-/// two of them, one per direction, and every call sets key and nonce anew; a connection holds only key and counter.
+/// ChaCha20-Poly1305 (RFC 8439) through OpenSSL. A context costs about 1 kB and 400 ns to make, so each
+/// thread keeps two of them, one per direction, and every call sets key and nonce anew; a connection holds
+/// only key and counter.
 enum ChaChaPoly {
     static let tagLength = 16
 
-    /// Encrypts `count` bytes at `data` in place and writes the tag. The nonce is Noise's: four zero bytes and the
-    /// counter, little-endian.
+    /// Encrypts `count` bytes at `data` in place and writes the tag. The nonce is Noise's: four zero bytes
+    /// and the counter, little-endian.
     static func seal(
         key: Hash256, counter: UInt64, associated: UnsafeRawBufferPointer,
         data: UnsafeMutablePointer<UInt8>, count: Int, tag: UnsafeMutablePointer<UInt8>
@@ -28,8 +29,8 @@ enum ChaChaPoly {
         precondition(fine, "OpenSSL refused to encrypt")
     }
 
-    /// Decrypts `count` bytes from `source` to `target` (which may be the same) and checks the tag behind them.
-    /// False, and `target` holds nothing to be used, when the tag does not fit.
+    /// Decrypts `count` bytes from `source` to `target` (which may be the same) and checks the tag behind
+    /// them. False, and `target` holds nothing to be used, when the tag does not fit.
     static func open(
         key: Hash256, counter: UInt64, associated: UnsafeRawBufferPointer,
         source: UnsafePointer<UInt8>, count: Int, target: UnsafeMutablePointer<UInt8>
@@ -94,7 +95,8 @@ enum ChaChaPoly {
         }
     }
 
-    /// The process's thread-local slot. The pointer is written once, before anything reads it, and never freed.
+    /// The process's thread-local slot. The pointer is written once, before anything reads it, and never
+    /// freed.
     private enum Slot {
         nonisolated(unsafe) static let pointer: UnsafeMutablePointer<CRYPTO_THREAD_LOCAL> = {
             let slot = UnsafeMutablePointer<CRYPTO_THREAD_LOCAL>.allocate(capacity: 1)

@@ -39,14 +39,15 @@ struct NoiseTransport: Equatable, Sendable {
 
     static let headerLength = V2FrameHeader.byteCount + ChaChaPoly.tagLength
 
-    /// Bytes on the wire behind the header for a payload of this length: 16 more per started block of 65,519, none
-    /// for no payload (SV2 section 4.6).
+    /// Bytes on the wire behind the header for a payload of this length: 16 more per started block of 65,519,
+    /// none for no payload (SV2 section 4.6).
     static func encryptedLength(_ plain: Int) -> Int {
         let blocks = (plain + V2Limits.noiseBlockPlaintextMax - 1) / V2Limits.noiseBlockPlaintextMax
         return plain + blocks * ChaChaPoly.tagLength
     }
 
-    /// Encrypts a frame in place. `frame` has the six header bytes at 0, the payload at 22 and room for all tags.
+    /// Encrypts a frame in place. `frame` has the six header bytes at 0, the payload at 22 and room for all
+    /// tags.
     mutating func seal(frame: UnsafeMutablePointer<UInt8>, payloadLength: Int) {
         send.seal(frame, count: V2FrameHeader.byteCount, tag: frame + V2FrameHeader.byteCount)
         let block = V2Limits.noiseBlockPlaintextMax
@@ -71,7 +72,8 @@ struct NoiseTransport: Equatable, Sendable {
         }
     }
 
-    /// Decrypts a payload's blocks. `source` holds `encryptedLength(payloadLength)` bytes, `target` `payloadLength`.
+    /// Decrypts a payload's blocks. `source` holds `encryptedLength(payloadLength)` bytes, `target`
+    /// `payloadLength`.
     mutating func open(
         payload source: UnsafePointer<UInt8>, payloadLength: Int, into target: UnsafeMutablePointer<UInt8>
     ) -> Bool {

@@ -2,7 +2,8 @@ import Bitcoin
 
 /// Why a handshake failed. The connection must be closed; nothing more is sent.
 public enum NoiseError: Error, Hashable, Sendable {
-    /// Act 2's static key or certificate does not decrypt: the peer is no Noise responder, or the bytes were changed.
+    /// Act 2's static key or certificate does not decrypt: the peer is no Noise responder, or the bytes were
+    /// changed.
     case authenticationFailed
     /// The static key's 64 bytes stand for no usable point.
     case invalidStaticKey

@@ -50,7 +50,8 @@ struct SymmetricState: Equatable, Sendable {
         }
         let count = sealed.count - ChaChaPoly.tagLength
         guard count >= 0 else { return nil }
-        // The cipher's last step may write (nothing) behind the text, so the buffer keeps one byte more than zero.
+        // The cipher's last step may write (nothing) behind the text, so the buffer keeps one byte more than
+        // zero.
         var out = [UInt8](repeating: 0, count: count + 1)
         let fits = h.withUnsafeBytes { associated in
             out.withUnsafeMutableBufferPointer { target in

@@ -1,7 +1,7 @@
 import SansIO
 
-/// Cuts a stream into lines. Bytes in, lines out, bounded: a line that grows over the limit is an error, after which
-/// the connection must be closed. Ends are `\n` or `\r\n`; empty lines are skipped.
+/// Cuts a stream into lines. Bytes in, lines out, bounded: a line that grows over the limit is an error,
+/// after which the connection must be closed. Ends are `\n` or `\r\n`; empty lines are skipped.
 public struct V1LineDecoder: Sendable {
     public let lineMax: Int
     private var input: [UInt8] = []
@@ -43,8 +43,8 @@ public struct V1LineDecoder: Sendable {
         }
     }
 
-    /// The next message; a line that is none throws, and the one behind it can still be pulled, unless the error is
-    /// `lineTooLong`.
+    /// The next message; a line that is none throws, and the one behind it can still be pulled, unless the
+    /// error is `lineTooLong`.
     public mutating func nextMessage() throws(V1Error) -> V1.Message? {
         guard let line = try nextLine() else { return nil }
         return try V1.Message(line: line)

@@ -1,8 +1,9 @@
 import JSONText
 import SansIO
 
-/// Stratum V1: JSON objects, one per line, in both directions. There is no standard; the shapes here are those of
-/// the public pools and of the firmware in the field, read generously and written strictly (see QUIRKS).
+/// Stratum V1: JSON objects, one per line, in both directions. There is no standard; the shapes here are
+/// those of the public pools and of the firmware in the field, read generously and written strictly (see
+/// QUIRKS).
 public enum V1 {
     /// Anything that came on a line.
     public enum Message: Sendable, Equatable {

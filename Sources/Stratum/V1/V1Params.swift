@@ -1,8 +1,8 @@
 import Bitcoin
 import JSONText
 
-/// Positional parameters with the tolerance that real firmware needs: numbers as text, text as numbers, hexadecimal
-/// with `0x` or without leading zeros.
+/// Positional parameters with the tolerance that real firmware needs: numbers as text, text as numbers,
+/// hexadecimal with `0x` or without leading zeros.
 struct V1Params {
     let values: [JSON]
 

@@ -1,7 +1,8 @@
 import SansIO
 
-/// Where a pool listens and how it speaks, as operators write it: `stratum2+tcp://host:port/AUTHORITYKEY` (SV2
-/// section 4.7) or `stratum+tcp://host:port`. Bitaxe's `stratum+sv2://` and plain `host:port` are read as well.
+/// Where a pool listens and how it speaks, as operators write it: `stratum2+tcp://host:port/AUTHORITYKEY`
+/// (SV2 section 4.7) or `stratum+tcp://host:port`. Bitaxe's `stratum+sv2://` and plain `host:port` are read
+/// as well.
 public struct PoolURL: Hashable, Sendable {
     public enum Scheme: Hashable, Sendable {
         case stratumV1
@@ -17,8 +18,8 @@ public struct PoolURL: Hashable, Sendable {
         self.endpoint = endpoint
     }
 
-    /// Nil when the scheme is unknown, the port is missing, or the key is no authority key. A text without a scheme
-    /// is a V1 address, as in miners' settings.
+    /// Nil when the scheme is unknown, the port is missing, or the key is no authority key. A text without a
+    /// scheme is a V1 address, as in miners' settings.
     public init?(_ text: String) {
         let (name, rest): (Substring, Substring)
         if let range = Self.schemeEnd(in: text) {

@@ -1,8 +1,8 @@
 import SansIO
 
-/// An extension's field behind a core message's payload (SV2 section 3.4.3): extension type, field type, length,
-/// value. Written little-endian like everything else and like the reference implementation; extension 0x0002's
-/// example bytes are big-endian, so both orders are read when only one of them fits.
+/// An extension's field behind a core message's payload (SV2 section 3.4.3): extension type, field type,
+/// length, value. Written little-endian like everything else and like the reference implementation; extension
+/// 0x0002's example bytes are big-endian, so both orders are read when only one of them fits.
 public struct TLV: Hashable, Sendable {
     public var extensionType: UInt16
     public var fieldType: UInt8
@@ -33,8 +33,8 @@ public struct TLV: Hashable, Sendable {
         return String(decoding: value, as: UTF8.self)
     }
 
-    /// Everything up to the reader's end. When both byte orders fit, the one that names only known extensions wins,
-    /// then little-endian.
+    /// Everything up to the reader's end. When both byte orders fit, the one that names only known extensions
+    /// wins, then little-endian.
     static func readAll(from reader: inout ByteReader) throws(V2DecodeError) -> [TLV] {
         if reader.isAtEnd { return [] }
         let rest = try reader.readRaw(reader.remaining)

@@ -10,9 +10,9 @@ public enum V2ClientHandshakeError: Error, Equatable, Sendable {
     case versionNotOffered(UInt16)
 }
 
-/// The first exchange of every client, whatever it is: Noise acts, SetupConnection, its answer. Device, translator,
-/// job declaration client and the pool's template client drive it until it says `.accepted`, then go on with
-/// ``connection``; bytes that came behind the answer wait there as frames.
+/// The first exchange of every client, whatever it is: Noise acts, SetupConnection, its answer. Device,
+/// translator, job declaration client and the pool's template client drive it until it says `.accepted`, then
+/// go on with ``connection``; bytes that came behind the answer wait there as frames.
 public struct V2ClientHandshake: Sendable {
     public enum Progress: Equatable, Sendable {
         /// Wait for more bytes.
@@ -38,7 +38,8 @@ public struct V2ClientHandshake: Sendable {
         sendSetup(into: &out)
     }
 
-    /// Takes bytes from the link; appends what must be sent. Do not call it again after `.accepted` or `.refused`.
+    /// Takes bytes from the link; appends what must be sent. Do not call it again after `.accepted` or
+    /// `.refused`.
     public mutating func receive(
         _ bytes: RawSpan, unixTime: UInt32, into out: inout ByteWriter
     ) throws(V2ClientHandshakeError) -> Progress {

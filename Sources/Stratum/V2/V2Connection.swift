@@ -12,12 +12,13 @@ public enum V2ConnectionError: Error, Hashable, Sendable {
     case inputOverflow(Int)
 }
 
-/// The bytes of one Stratum V2 connection: Noise handshake, encryption and frames, without any policy. An inner
-/// machine: bytes come in by ``receive(_:unixTime:into:)``, frames are pulled by ``nextFrame()``, and what is to be
-/// sent is appended to the caller's writer.
+/// The bytes of one Stratum V2 connection: Noise handshake, encryption and frames, without any policy. An
+/// inner machine: bytes come in by ``receive(_:unixTime:into:)``, frames are pulled by ``nextFrame()``, and
+/// what is to be sent is appended to the caller's writer.
 ///
-/// After the handshake it keeps two keys, two counters and unfinished input: below 500 bytes when idle. Frames larger
-/// than ``maximumPayload`` are refused when their header is read, before anything is kept for them.
+/// After the handshake it keeps two keys, two counters and unfinished input: below 500 bytes when idle.
+/// Frames larger than ``maximumPayload`` are refused when their header is read, before anything is kept for
+/// them.
 public struct V2Connection: Sendable {
     private enum Phase: Sendable {
         /// No encryption (optional on local links, SV2 section 4.1).
@@ -37,8 +38,8 @@ public struct V2Connection: Sendable {
     private var inputStart = 0
     /// A header that was read and whose payload is not complete.
     private var header: V2FrameHeader?
-    /// The longest payload accepted from here on, in bytes of plain text. Raise or lower it once SetupConnection tells
-    /// which protocol this is; see ``V2Limits``.
+    /// The longest payload accepted from here on, in bytes of plain text. Raise or lower it once
+    /// SetupConnection tells which protocol this is; see ``V2Limits``.
     public var maximumPayload: Int
 
     private init(_ phase: Phase, maximumPayload: Int) {
@@ -48,7 +49,8 @@ public struct V2Connection: Sendable {
         transport = NoiseTransport(send: CipherState(key: .zero), receive: CipherState(key: .zero))
     }
 
-    /// The connecting side. Without `authority` any server is trusted. Takes one ephemeral key from `secrets`.
+    /// The connecting side. Without `authority` any server is trusted. Takes one ephemeral key from
+    /// `secrets`.
     public static func initiator(
         expecting authority: AuthorityPublicKey?, secrets: inout SecretGenerator,
         maximumPayload: Int = V2Limits.payloadMax
@@ -87,9 +89,9 @@ public struct V2Connection: Sendable {
         }
     }
 
-    /// Takes bytes from the link, finishing the handshake when they complete it; a responder's act 2 is appended to
-    /// `out`. Pull ``nextFrame()`` until nil afterwards. `unixTime` (seconds) only matters to the initiator, which
-    /// checks the server's certificate with it.
+    /// Takes bytes from the link, finishing the handshake when they complete it; a responder's act 2 is
+    /// appended to `out`. Pull ``nextFrame()`` until nil afterwards. `unixTime` (seconds) only matters to the
+    /// initiator, which checks the server's certificate with it.
     public mutating func receive(
         _ bytes: RawSpan, unixTime: UInt32, into out: inout ByteWriter
     ) throws(V2ConnectionError) {
@@ -145,8 +147,8 @@ public struct V2Connection: Sendable {
         }
     }
 
-    /// Appends a frame that was encoded before (header and payload in plain text, see ``V2Framing/frame(_:)``): encode
-    /// once, encrypt per connection.
+    /// Appends a frame that was encoded before (header and payload in plain text, see
+    /// ``V2Framing/frame(_:)``): encode once, encrypt per connection.
     public mutating func send(encodedFrame frame: [UInt8], into out: inout ByteWriter) {
         precondition(frame.count >= V2FrameHeader.byteCount, "frame of \(frame.count) bytes")
         switch phase {

@@ -1,6 +1,6 @@
-/// The error codes that implementations use. The specification removed its suggestions in June 2026: codes are for
-/// logs and operators, an unknown code is no fault, and recovery follows the protocol's state (SV2 section 3.5). These
-/// are the reference implementation's, so that logs read alike everywhere.
+/// The error codes that implementations use. The specification removed its suggestions in June 2026: codes
+/// are for logs and operators, an unknown code is no fault, and recovery follows the protocol's state (SV2
+/// section 3.5). These are the reference implementation's, so that logs read alike everywhere.
 public enum V2ErrorCode {
     /// SetupConnection.Error.
     public enum Setup {

@@ -1,8 +1,8 @@
 import Bitcoin
 import SansIO
 
-// The data types of SV2 section 3.1, read and written. Every count is checked against the bytes that are there
-// before anything is allocated for it.
+// The data types of SV2 section 3.1, read and written. Every count is checked against the bytes that are
+// there before anything is allocated for it.
 
 extension ByteReader {
     @_lifetime(self: copy self)

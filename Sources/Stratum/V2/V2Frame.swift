@@ -58,7 +58,8 @@ public struct V2Frame: Hashable, Sendable {
     public var isChannelMessage: Bool { extensionType & V2FrameHeader.channelBit != 0 }
     public var extensionNumber: UInt16 { extensionType & ~V2FrameHeader.channelBit }
 
-    /// The channel id in front of a channel message's payload, for proxies that forward what they do not know.
+    /// The channel id in front of a channel message's payload, for proxies that forward what they do not
+    /// know.
     public var channelID: UInt32? {
         guard isChannelMessage, payload.count >= 4 else { return nil }
         return UInt32(payload[0]) | UInt32(payload[1]) << 8 | UInt32(payload[2]) << 16
@@ -95,7 +96,8 @@ public enum V2Framing {
         writer.patch(u24: UInt32(length), at: start + 3)
     }
 
-    /// Header and payload in a fresh array: encode once, send to many with ``V2Connection/send(encodedFrame:into:)``.
+    /// Header and payload in a fresh array: encode once, send to many with
+    /// ``V2Connection/send(encodedFrame:into:)``.
     public static func frame(_ message: some V2Message) -> [UInt8] {
         var writer = ByteWriter(capacity: 96)
         encode(message, into: &writer)

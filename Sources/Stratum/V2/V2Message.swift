@@ -2,9 +2,9 @@ import SansIO
 
 /// One message type of Stratum V2. Encoding writes the payload only; the frame is ``V2Framing``'s.
 ///
-/// Messages that this process builds must keep the field bounds of SV2 section 3.1: a `B0_32` over 32 bytes or a
-/// `SEQ0_255` over 255 elements is a fault of the caller and traps. Strings are cut at 255 bytes instead, because
-/// they often carry what a peer said.
+/// Messages that this process builds must keep the field bounds of SV2 section 3.1: a `B0_32` over 32 bytes
+/// or a `SEQ0_255` over 255 elements is a fault of the caller and traps. Strings are cut at 255 bytes
+/// instead, because they often carry what a peer said.
 public protocol V2Message: Sendable, Equatable {
     static var messageType: UInt8 { get }
     /// Bit 15 of the frame's extension type: the payload begins with a channel id (SV2 section 3.2).

@@ -32,8 +32,10 @@ import Testing
 
     static let slushNotify = #"""
         {"params": ["bf", "4d16b6f85af6e2198f44ae2a6de67f78487ae5611b77c6c0440b921e00000000", \#
-        "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff20020862062f503253482f04b8864e5008", \#
-        "072f736c7573682f000000000100f2052a010000001976a914d23fcdf86f7e756a64a7a9688ef9903327048ed988ac00000000", [], \#
+        "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff\#
+        20020862062f503253482f04b8864e5008", \#
+        "072f736c7573682f000000000100f2052a010000001976a914\#
+        d23fcdf86f7e756a64a7a9688ef9903327048ed988ac00000000", [], \#
         "00000002", "1c2ac4af", "504e86b9", false], "id": null, "method": "mining.notify"}
         """#
 
@@ -45,7 +47,10 @@ import Testing
         }
         #expect(job.prevHash.displayHex == "00000000440b921e1b77c6c0487ae5616de67f788f44ae2a5af6e2194d16b6f8")
         let result =
-            #"{"id": 1, "result": [[["mining.set_difficulty", "b4b6693b"], ["mining.notify", "ae6812eb"]], "08000002", 4], "error": null}"#
+            #"""
+            {"id": 1, "result": [[["mining.set_difficulty", "b4b6693b"], \#
+            ["mining.notify", "ae6812eb"]], "08000002", 4], "error": null}
+            """#
         guard case .response(let response) = try message(result) else {
             Issue.record("no response")
             return
@@ -54,7 +59,10 @@ import Testing
         #expect(subscription.sessionID == "ae6812eb")
         #expect(subscription.extranonce2Size == 4)
         let submit =
-            #"{"params": ["slush.miner1", "bf", "00000001", "504e86ed", "b2957c02"], "id": 4, "method": "mining.submit"}"#
+            #"""
+            {"params": ["slush.miner1", "bf", "00000001", "504e86ed", "b2957c02"], \#
+            "id": 4, "method": "mining.submit"}
+            """#
         guard case .submit(let share) = try clientCall(submit) else {
             Issue.record("no submit")
             return

@@ -10,8 +10,8 @@ extension Common {
         case reconnect(Reconnect)
 
         /// Decodes a frame. Nil when its type or extension is none of this protocol; the caller then asks
-        /// another protocol or ignores it (SV2 section 3.4). The `channel_msg` bit is not compared: peers that
-        /// follow the text before May 2026 send it differently for some types.
+        /// another protocol or ignores it (SV2 section 3.4). The `channel_msg` bit is not compared: peers
+        /// that follow the text before May 2026 send it differently for some types.
         public init?(frame: V2Frame) throws(V2DecodeError) {
             guard frame.extensionNumber == 0 else { return nil }
             switch frame.messageType {
