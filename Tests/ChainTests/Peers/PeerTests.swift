@@ -1,0 +1,136 @@
+import Bitcoin
+import SansIO
+import Testing
+
+@testable import Chain
+
+/// A peer that speaks as little as a Core node does when it syncs.
+struct PeerUnderTest {
+    let id: ConnectionID
+    private var decoder = PeerMessageDecoder(magic: NetworkParameters.regtest.magic)
+
+    init(_ node: inout NodeUnderTest) { id = node.open(.peerToPeer) }
+
+    func say(_ command: String, to node: inout NodeUnderTest, _ body: (inout ByteWriter) -> Void = { _ in }) {
+        var writer = ByteWriter()
+        PeerMessage.write(command, magic: NetworkParameters.regtest.magic, into: &writer, body)
+        node.receive(writer.bytes, on: id)
+    }
+
+    mutating func messages(_ node: inout NodeUnderTest) throws -> [PeerMessage] {
+        decoder.append(node.take(id).span.bytes)
+        var list: [PeerMessage] = []
+        while let message = try decoder.next() { list.append(message) }
+        return list
+    }
+
+    func version(to node: inout NodeUnderTest, nonce: UInt64 = 1) {
+        say("version", to: &node) { writer in
+            writer.write(u32: 70_016)
+            writer.write(u64: 0x409)
+            writer.write(u64: 1_700_020_000)
+            writer.write(repeating: 0, count: 52)
+            writer.write(u64: nonce)
+            writer.write(compactSize: 6)
+            writer.write(utf8: "/test/")
+            writer.write(u32: 0)
+            writer.write(u8: 1)
+        }
+    }
+}
+
+@Suite struct PeerTests {
+    static func connected(_ node: inout NodeUnderTest) throws -> PeerUnderTest {
+        var peer = PeerUnderTest(&node)
+        peer.version(to: &node)
+        peer.say("verack", to: &node)
+        #expect(try peer.messages(&node).map(\.command) == ["version", "wtxidrelay", "verack"])
+        return peer
+    }
+
+    @Test("A peer can sync every header and block, with and without witnesses")
+    func sync() throws {
+        var node = NodeUnderTest()
+        node.handle(.generate(count: 20, script: .anyone, maxTries: 100_000))
+        var peer = try Self.connected(&node)
+        peer.say("getheaders", to: &node) { writer in
+            writer.write(u32: 70_016)
+            writer.write(compactSize: 1)
+            writer.write(hash: NetworkParameters.regtest.genesis.hash)
+            writer.write(hash: Hash256.zero)
+        }
+        let answer = try #require(try peer.messages(&node).first)
+        #expect(answer.command == "headers")
+        #expect(answer.payload.count == 1 + 20 * 81)
+        let hashes = (1...20).compactMap { node.machine.chain.entry(at: $0)?.hash }
+        for type in [UInt32(0x4000_0002), 2] {
+            peer.say("getdata", to: &node) { writer in
+                writer.write(compactSize: 21)
+                for hash in hashes + [.zero] {
+                    writer.write(u32: type)
+                    writer.write(hash: hash)
+                }
+            }
+            let answers = try peer.messages(&node)
+            #expect(answers.map(\.command) == Array(repeating: "block", count: 20) + ["notfound"])
+            var copy = Chainstate(.regtest)
+            for message in answers.dropLast() {
+                let block = try Block(bytes: message.payload)
+                #expect(block.transactions[0].hasWitness == (type != 2))
+                let whole = CoinbaseRepair.repair(block)
+                _ = copy.accept(whole, bytes: whole.bytes(), now: 1_800_000_000)
+            }
+            #expect(copy.tip.hash == node.machine.chain.tip.hash)
+        }
+    }
+
+    @Test("New blocks are announced, pings answered and sent")
+    func announcements() throws {
+        var node = NodeUnderTest()
+        var peer = try Self.connected(&node)
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
+        #expect(try peer.messages(&node).map(\.command) == ["inv"])
+        peer.say("sendheaders", to: &node)
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
+        #expect(try peer.messages(&node).map(\.command) == ["headers"])
+        peer.say("ping", to: &node) { $0.write(u64: 77) }
+        let pong = try #require(try peer.messages(&node).first)
+        #expect(pong.command == "pong")
+        #expect(pong.payload == [77, 0, 0, 0, 0, 0, 0, 0])
+        node.wait(.minutes(3))
+        #expect(try peer.messages(&node).map(\.command) == ["ping"])
+        node.wait(.minutes(25))
+        #expect(node.closed[peer.id.raw] == .closed("ping timeout"))
+    }
+
+    @Test("Wrong magic, oversize, truncated and late messages end the connection; a wrong checksum does not")
+    func faults() throws {
+        var node = NodeUnderTest()
+        let stranger = PeerUnderTest(&node)
+        node.receive([UInt8](repeating: 0xf9, count: 24), on: stranger.id)
+        #expect(node.closed[stranger.id.raw] != nil)
+
+        let large = PeerUnderTest(&node)
+        node.receive(
+            [0xfa, 0xbf, 0xb5, 0xda] + [UInt8](repeating: 0, count: 12) + [0, 0, 0, 1, 0, 0, 0, 0],
+            on: large.id)
+        #expect(node.closed[large.id.raw] != nil)
+
+        var peer = try Self.connected(&node)
+        var writer = ByteWriter()
+        PeerMessage.write("ping", magic: NetworkParameters.regtest.magic, into: &writer) { $0.write(u64: 1) }
+        writer.bytes[20] ^= 1
+        node.receive(writer.bytes, on: peer.id)
+        #expect(try peer.messages(&node).isEmpty)
+        #expect(node.closed[peer.id.raw] == nil)
+        peer.say("getheaders", to: &node) { $0.write(u32: 1) }
+        #expect(node.closed[peer.id.raw] == .closed("malformed getheaders"))
+
+        let slow = PeerUnderTest(&node)
+        node.wait(.minutes(2))
+        #expect(node.closed[slow.id.raw] != nil)
+        let late = try Self.connected(&node)
+        late.say("wtxidrelay", to: &node)
+        #expect(node.closed[late.id.raw] != nil)
+    }
+}
