@@ -13,7 +13,7 @@ public struct Vardiff: Sendable, Hashable {
     static let windowMax = Interval.minutes(30)
     /// Pause between two looks, the reference implementation's tick.
     static let tick = Interval.seconds(60)
-    /// Shares in one window that make a look worthwhile before the tick: a device announced far too low.
+    /// Shares in a window younger than a tick that make a look worthwhile before it: a device announced far too low.
     static let flood: UInt32 = 60
 
     /// Hashes per second on which the channel's target rests.
@@ -37,7 +37,9 @@ public struct Vardiff: Sendable, Hashable {
     public mutating func shareAccepted(work: Double, at now: Instant) -> Bool {
         self.work += work
         shares &+= 1
-        return shares == Vardiff.flood && now - windowStart > Vardiff.windowMin
+        guard shares >= Vardiff.flood else { return false }
+        let window = now - windowStart
+        return window > Vardiff.windowMin && window < Vardiff.tick
     }
 
     /// Starts a new window on a rate that somebody else decided.
