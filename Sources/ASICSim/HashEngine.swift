@@ -44,6 +44,9 @@ public struct HashEngine: Sendable {
     /// `scale` in (0, 1] multiplies the modelled hash rate (not that of the hash mode).
     public init(boards: Int, chipsPerBoard: Int, mode: Mode, scale: Double, seed random: PRNG) {
         precondition(boards > 0 && chipsPerBoard > 0 && scale > 0 && scale.isFinite)
+        if case .hash(let maxRate?) = mode {
+            precondition(maxRate > .zero && maxRate.hashesPerSecond.isFinite, "a rate is positive")
+        }
         self.boards = boards
         self.chipsPerBoard = chipsPerBoard
         self.mode = mode
@@ -67,7 +70,7 @@ public struct HashEngine: Sendable {
     public mutating func load(_ work: MiningWork, delay: Interval, at now: Instant) {
         promote(at: now)
         let mayKeepDraw = current?.work.target == work.target && due != nil && solvingChip == nil
-        if delay == .zero || current == nil {
+        if delay == .zero || (current?.isExhausted ?? true) {
             start(work)
         } else {
             incoming = (work, now + delay)
@@ -158,9 +161,7 @@ public struct HashEngine: Sendable {
             solvingChip = chip
             due = now
             return nil
-        case .exhausted:
-            due = nil
-            return .exhausted(id)
+        case .exhausted: return exhausted(id)
         }
     }
 
@@ -180,7 +181,8 @@ public struct HashEngine: Sendable {
         var budget = Limits.sliceHashesMax
         if let maxRate {
             let owed = min(now - owedSince, Limits.backlog)
-            budget = min(budget, UInt64(max(1, owed.seconds * maxRate.hashesPerSecond)))
+            let nonces = min(owed.seconds * maxRate.hashesPerSecond, Double(budget))
+            budget = UInt64(max(1, nonces))
         }
         let before = hashes
         let outcome = current?.next(limit: budget, hashes: &hashes)
@@ -192,15 +194,13 @@ public struct HashEngine: Sendable {
             return report(id, nonce, version, chip)
         case .unfinished:
             return nil
-        case .exhausted:
-            due = nil
-            return .exhausted(id)
+        case .exhausted: return exhausted(id)
         }
     }
 
     /// Moves the debt forward by what was hashed and sets the next turn.
     private mutating func pay(for hashed: UInt64, _ maxRate: HashRate?, at now: Instant) {
-        guard let maxRate, maxRate > .zero else {
+        guard let maxRate else {
             due = now + Limits.freeRunningPause
             return
         }
@@ -209,6 +209,14 @@ public struct HashEngine: Sendable {
         owedSince = from + Interval(seconds: Double(hashed) / maxRate.hashesPerSecond)
         due = max(now, owedSince) + Limits.sliceInterval
         if owedSince < now, now - owedSince > Limits.sliceInterval { due = now + Limits.freeRunningPause }
+    }
+
+    /// The present work is searched to its end: stand still, or wait for the work on its way.
+    private mutating func exhausted(_ id: WorkID) -> HashboardEvent? {
+        due = nil
+        guard let next = incoming else { return .exhausted(id) }
+        arm(at: next.at)
+        return nil
     }
 
     private func report(_ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int) -> HashboardEvent {

@@ -26,6 +26,8 @@ struct Search: Sendable {
         scanner = HeaderScanner(header: work.header)
     }
 
+    var isExhausted: Bool { versionCounter >= versions }
+
     /// The version that is being searched.
     var version: UInt32 {
         VersionCounter.roll(
@@ -45,7 +47,7 @@ struct Search: Sendable {
     private mutating func search(
         base: UInt64, length: UInt64, limit: UInt64, hashes: inout UInt64
     ) -> Outcome {
-        guard versionCounter < versions else { return .exhausted }
+        guard !isExhausted else { return .exhausted }
         let start = base + position
         let end = min(start + limit, base + length)
         if let nonce = scanner.find(target: work.target, nonces: start..<end) {
@@ -56,7 +58,7 @@ struct Search: Sendable {
         }
         hashes += end - start
         move(to: end - base, of: length)
-        return versionCounter < versions ? .unfinished : .exhausted
+        return isExhausted ? .exhausted : .unfinished
     }
 
     private mutating func move(to next: UInt64, of length: UInt64) {
@@ -64,7 +66,7 @@ struct Search: Sendable {
         guard position >= length else { return }
         position = 0
         versionCounter += 1
-        guard versionCounter < versions else { return }
+        guard !isExhausted else { return }
         var header = work.header
         header.version = version
         scanner = HeaderScanner(header: header)

@@ -21,6 +21,8 @@ public struct DevicePhysics: Sendable {
     private var boards: [Board]
     private var dcWatts = 0.0
     private var energy = 0.0
+    /// The step for which the boards' decays were computed; most steps are alike, and exponentials are not free.
+    private var decaySeconds = 0.0
     private var updated: Instant
 
     private let constants: Constants
@@ -31,6 +33,10 @@ public struct DevicePhysics: Sendable {
         var celsius: Double
         /// This board's heat resistance and leakage over the average's.
         let spread: Double
+        /// Electric power as of the last step.
+        var watts = 0.0
+        /// What a step of ``decaySeconds`` leaves of a difference in temperature.
+        var decay = 0.0
     }
 
     /// Everything that only the fans' speed decides; recomputed when it changes.
@@ -174,14 +180,21 @@ public struct DevicePhysics: Sendable {
             cool()
         }
         var total = 0.0
-        for index in boards.indices { total += boardWatts(boards[index]) }
+        for index in boards.indices {
+            boards[index].watts = boardWatts(boards[index])
+            total += boards[index].watts
+        }
         dcWatts = total
         let air = airCelsius()
+        let isSameStep = seconds == decaySeconds
+        decaySeconds = seconds
         for index in boards.indices {
             let resistance = cooling.resistance * boards[index].spread
-            let settled = air + boardWatts(boards[index]) * resistance
-            let decay = DeterministicMath.exp(-seconds / (resistance * constants.boardCapacity))
-            boards[index].celsius = settled + (boards[index].celsius - settled) * decay
+            if !isSameStep {
+                boards[index].decay = DeterministicMath.exp(-seconds / (resistance * constants.boardCapacity))
+            }
+            let settled = air + boards[index].watts * resistance
+            boards[index].celsius = settled + (boards[index].celsius - settled) * boards[index].decay
         }
         energy += wallWatts * seconds
     }
@@ -193,6 +206,7 @@ public struct DevicePhysics: Sendable {
         let airflow = constants.airflowMax * share
         let factor = 0.35 + 0.65 * DeterministicMath.pow(share, -0.8)
         cooling = Cooling(share: share, airflow: airflow, resistance: constants.boardResistance * factor)
+        decaySeconds = 0
     }
 
     private func boardWatts(_ board: Board) -> Double {

@@ -180,10 +180,13 @@ extension MinerFirmware {
             let text = "pool asked to reconnect"
             effects.close(id, .closed(text))
             effects.observe(.disconnected(pool: pool, reason: text))
+            // A pool that sends the device on again and again is treated like one that fails.
+            let hasSettled = openSince.map { now - $0 >= settings.backoff.settled } ?? false
             forgetSession()
             stopWork(commands: &commands)
             reconnects += 1
-            let spread = Interval(seconds: random.uniform())
+            if hasSettled { backoff.reset() }
+            let spread = hasSettled ? Interval(seconds: random.uniform()) : backoff.next(random: &random)
             holdOff(min(wait, Limits.reconnectWaitMax) + spread, at: now, into: &effects)
         }
         announcePhase(into: &effects)

@@ -145,8 +145,8 @@ public struct RigMachine: ~Copyable, Machine {
             rounds += 1
             precondition(
                 rounds <= Limits.commandRoundsMax, "firmware and hardware command each other in circles")
-            let batch = commands
-            commands.removeAll(keepingCapacity: true)
+            var batch: [HashboardCommand] = []
+            swap(&batch, &commands)
             for command in batch {
                 guard let answer = carryOut(command, at: now) else { continue }
                 firmware.hardware(answer, at: now, into: &effects, commands: &commands)

@@ -1,5 +1,6 @@
 import Firmware
 import Hardware
+import SansIO
 
 /// A rig from outside: what its firmware believes, and what physics knows. As of the last event, without noise.
 public struct RigSnapshot: Equatable, Sendable {
@@ -26,4 +27,6 @@ public struct RigSnapshot: Equatable, Sendable {
     public var rejected: UInt64 { miner.counters.rejected }
     public var difficulty: Double { miner.jobDifficulty }
     public var bestDifficulty: Double { miner.bestDifficulty }
+    /// Since the plug went in; zero when off.
+    public func uptime(at now: Instant) -> Interval { phase == .off ? .zero : now - miner.bootedAt }
 }

@@ -117,6 +117,8 @@ struct V2Jobs: Sendable {
             guard Double(part) <= elapsed.seconds else { return nil }
             header.time = minTime &+ UInt32(truncatingIfNeeded: part)
         case .coinbase(let coinbase):
+            let bits = UInt64(8 * min(rollableBytes ?? 0, Limits.extranonceCounterBytesMax))
+            guard bits == 64 || part < 1 << bits else { return nil }
             ticket.extranonce = part
             header.merkleRoot = StratumMath.extendedMerkleRoot(
                 prefix: coinbase.prefix, extranonce: coinbase.extranoncePrefix + rollable(part),

@@ -119,6 +119,17 @@ import Testing
         #expect(world.dials.last?.to.host == "pool.example")
     }
 
+    @Test func `a pool that keeps sending the device on is met ever more rarely`() throws {
+        var world = world()
+        for _ in 0..<200 where world.now < .start + .minutes(10) {
+            try world.run(for: .seconds(1))
+            guard world.connection != nil, world.pool.connection.isEstablished else { continue }
+            world.pool.send(Common.Reconnect(newHost: "", newPort: 0))
+            try world.flush()
+        }
+        #expect(world.pool.connections < 12)
+    }
+
     @Test func `a pool that says nothing is left`() throws {
         var world = world()
         world.isDeaf = true

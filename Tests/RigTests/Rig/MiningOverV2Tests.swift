@@ -65,6 +65,27 @@ import Testing
         #expect(world.pool.accepted.count > 200)
     }
 
+    @Test func `a device that wants standard jobs only says so at set-up`() throws {
+        var world = world(instant { $0.requiresStandardJobs = true })
+        try world.run(for: .seconds(5))
+        #expect(world.pool.setup?.flags == 1)
+    }
+
+    @Test func `an exhausted extended work goes on with the next extranonce`() throws {
+        var profile = DeviceProfile.cpuMiner
+        profile.boards.count = 16
+        profile.boards.chipsPerBoard = 1_024
+        var configuration = TestRigs.configuration(profile, rate: 1_000_000)
+        configuration.instantBoot = true
+        configuration.channel = .extended
+        // Without version rolling a chip's part ends after 2^18 nonces: some four shares of 65,536 hashes.
+        var world = world(configuration, hashes: 65_536) { $0.versionRollingAllowed = false }
+        try world.run(for: .seconds(4))
+        #expect(world.pool.rejected == [])
+        #expect(Set(world.pool.extranonces).count > 3)
+        #expect(world.pool.accepted.allSatisfy { $0.version == 0x2000_0000 })
+    }
+
     @Test func `a target holds for jobs that become active after it`() throws {
         var world = world(instant())
         try world.run(for: .minutes(1))

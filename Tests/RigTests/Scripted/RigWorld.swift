@@ -6,8 +6,6 @@ import Rig
 import SansIO
 import Stratum
 
-@testable import Firmware
-
 /// A pool as a script: bytes in, bytes out.
 protocol ScriptedPool {
     mutating func opened()

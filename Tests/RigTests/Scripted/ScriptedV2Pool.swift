@@ -26,6 +26,8 @@ struct ScriptedV2Pool: ScriptedPool {
     /// Answer the open request with this code.
     var refusal: String?
     var sendsJobs = true
+    var versionRollingAllowed = true
+    var extranonces: [[UInt8]] = []
     var connections = 0
     private var extended = false
     private var output = ByteWriter()
@@ -151,7 +153,8 @@ struct ScriptedV2Pool: ScriptedPool {
             send(
                 Mining.NewExtendedMiningJob(
                     channelID: recipient, jobID: id, minNTime: minTime, version: 0x2000_0000,
-                    versionRollingAllowed: true, merklePath: job.path, coinbaseTxPrefix: job.prefix,
+                    versionRollingAllowed: versionRollingAllowed, merklePath: job.path,
+                    coinbaseTxPrefix: job.prefix,
                     coinbaseTxSuffix: job.suffix))
         } else {
             let root = Self.hash(UInt8(truncatingIfNeeded: id))
@@ -185,6 +188,7 @@ struct ScriptedV2Pool: ScriptedPool {
         guard jobTargets[id]?.isMet(by: hash) ?? false else { return refuse(sequence, "difficulty-too-low") }
         guard !accepted.contains(header) else { return refuse(sequence, "duplicate-share") }
         accepted.append(header)
+        extranonces.append(extranonce)
         send(
             Mining.SubmitSharesSuccess(
                 channelID: Self.channel, lastSequenceNumber: sequence, newSubmitsAcceptedCount: 1,
