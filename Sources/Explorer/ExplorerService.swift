@@ -43,16 +43,16 @@ public enum ExplorerError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .portInUse(let host, let port):
-            "the explorer cannot listen on \(host):\(port): port \(port) is already in use; stop what holds it or choose "
-                + "another port (0 takes any free one)"
+            "the explorer cannot listen on \(host):\(port): port \(port) is already in use; stop what "
+                + "holds it, or choose another port (0 takes any free one)"
         case .cannotListen(let host, let port, let reason):
             "the explorer cannot listen on \(host):\(port): \(reason)"
         }
     }
 }
 
-/// The explorer: follows one node and serves pages about it. Needs no node to start; it says what is missing and
-/// recovers by itself.
+/// The explorer: follows one node and serves pages about it. Needs no node to start; it says what is missing
+/// and recovers by itself.
 public final class ExplorerService: Sendable {
     private let configuration: ExplorerConfiguration
     private let hub = EventHub()

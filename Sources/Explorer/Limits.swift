@@ -1,13 +1,14 @@
 /// Every bound of the explorer, with its reason.
 enum Limits {
-    /// Milliseconds between two looks at the node. Half a second is below what a person notices and costs a local
-    /// node one small batch.
+    /// Milliseconds between two looks at the node. Half a second is below what a person notices and costs a
+    /// local node one small batch.
     static let pollMilliseconds = 500
     /// Milliseconds between two looks at the lab's own feed.
     static let feedMilliseconds = 1_000
     /// Milliseconds between refreshes of slow-moving facts (peers, network, tips) while nothing else changed.
     static let nodeDetailMilliseconds = 5_000
-    /// Milliseconds between rebuilds of the mempool view: a verbose mempool of thousands is megabytes of JSON.
+    /// Milliseconds between rebuilds of the mempool view: a verbose mempool of thousands is megabytes of
+    /// JSON.
     static let mempoolMilliseconds = 1_000
 
     /// Blocks kept in the index. A lab chain at one block per second for a whole day is 86,400.
@@ -25,8 +26,8 @@ enum Limits {
     /// Mempool transactions fetched raw in one batch.
     static let rawTransactionBatch = 100
 
-    /// Bytes of one RPC reply. Sixteen full blocks in hex are 128 MB in the worst case; the catch-up batch is cut
-    /// down to one block when a reply would exceed this.
+    /// Bytes of one RPC reply. Sixteen full blocks in hex are 128 MB in the worst case; the catch-up batch is
+    /// cut down to one block when a reply would exceed this.
     static let replyBytes = 160 << 20
     /// Bytes of an HTTP reply's header (Core's own limit is 8192).
     static let replyHeaderBytes = 16_384

@@ -1,6 +1,7 @@
 import Bitcoin
 
-/// Builds small chains for tests. Proof of work is not searched for: the explorer leaves consensus to its node.
+/// Builds small chains for tests. Proof of work is not searched for: the explorer leaves consensus to its
+/// node.
 struct ChainFixture {
     private(set) var blocks: [Block] = []
     /// Makes coinbases of different branches differ.

@@ -1,6 +1,6 @@
-/// What the lab shows the explorer about itself: a snapshot, taken whenever the explorer asks (about once a second).
-/// Everything is optional in spirit: an explorer beside a plain Bitcoin node gets an empty feed and leaves the
-/// device pages out of its way.
+/// What the lab shows the explorer about itself: a snapshot, taken whenever the explorer asks (about once a
+/// second). Everything is optional in spirit: an explorer beside a plain Bitcoin node gets an empty feed and
+/// leaves the device pages out of its way.
 public struct LabFeed: Sendable, Equatable {
     /// What runs, in one line, for example "regtest lab, 12 devices"; empty when unknown.
     public var title: String
@@ -70,7 +70,8 @@ public struct DeviceRow: Sendable, Equatable {
     public var state: State
     /// Hashes per second, as the device's model says.
     public var hashRate: Double
-    /// True when an experiment's hashrate scale is already in `hashRate` (design: "How honest hashing scales").
+    /// True when an experiment's hashrate scale is already in `hashRate` (design: "How honest hashing
+    /// scales").
     public var isScaled: Bool
     /// Hottest sensor, degrees Celsius.
     public var temperature: Double?

@@ -1,8 +1,8 @@
 import Bitcoin
 import JSONText
 
-/// Keeps the state in step with the node: polls, fetches raw blocks, follows reorganizations, refreshes the mempool,
-/// the template and the slow facts. One task; every failure is shown on the pages and tried again.
+/// Keeps the state in step with the node: polls, fetches raw blocks, follows reorganizations, refreshes the
+/// mempool, the template and the slow facts. One task; every failure is shown on the pages and tried again.
 struct ChainFollower: Sendable {
     let client: RPCClient
     let store: StateStore

@@ -7,11 +7,12 @@ enum ChainIndexError: Error, Equatable, Sendable {
     case empty
 }
 
-/// The best chain as the explorer saw it: blocks by height and hash, transactions, who spent what, and the history of
-/// every script. A plain value: it takes blocks, gives them back in a reorganization, and asks nobody.
+/// The best chain as the explorer saw it: blocks by height and hash, transactions, who spent what, and the
+/// history of every script. A plain value: it takes blocks, gives them back in a reorganization, and asks
+/// nobody.
 ///
-/// It is bounded by blocks and by bytes; when full it forgets its oldest blocks. Then ``base`` is above zero, and
-/// older transactions, and the values that newer ones took from them, are unknown.
+/// It is bounded by blocks and by bytes; when full it forgets its oldest blocks. Then ``base`` is above zero,
+/// and older transactions, and the values that newer ones took from them, are unknown.
 struct ChainIndex: Sendable {
     struct Location: Sendable, Equatable {
         var height: Int
@@ -156,8 +157,8 @@ struct ChainIndex: Sendable {
     /// SHA-256 of the script, as Electrum and Esplora name it.
     static func key(_ script: Script) -> Hash256 { SHA256.hash(script.bytes) }
 
-    /// Unspent outputs of a script, newest first, at most `limit`. Walks back through the history, so the cost is
-    /// that of the transactions passed on the way.
+    /// Unspent outputs of a script, newest first, at most `limit`. Walks back through the history, so the
+    /// cost is that of the transactions passed on the way.
     func unspent(of script: Script, limit: Int) -> [(
         point: OutPoint, output: TransactionOutput, location: Location
     )] {

@@ -8,8 +8,8 @@ struct IndexedBlock: Sendable {
     /// Serialized bytes with witnesses.
     let size: Int
     let weight: Int
-    /// The outputs that each transaction spends, one list per transaction, in the order of its inputs; nil where the
-    /// index does not reach back far enough. Empty for the coinbase.
+    /// The outputs that each transaction spends, one list per transaction, in the order of its inputs; nil
+    /// where the index does not reach back far enough. Empty for the coinbase.
     var spent: [[TransactionOutput?]]
 
     init(height: Int, block: Block, spent: [[TransactionOutput?]] = []) {
@@ -64,7 +64,8 @@ struct IndexedBlock: Sendable {
 }
 
 extension Transaction {
-    /// Satoshi, of all outputs. Wraps instead of trapping: a transaction may come from a node that checks nothing.
+    /// Satoshi, of all outputs. Wraps instead of trapping: a transaction may come from a node that checks
+    /// nothing.
     var outputTotal: Int64 { outputs.reduce(0) { $0 &+ $1.value } }
 }
 

@@ -1,5 +1,5 @@
-/// Text from the chain is an attacker's. It is shown as printable ASCII with a dot for every other byte, and every
-/// template escapes it again for HTML.
+/// Text from the chain is an attacker's. It is shown as printable ASCII with a dot for every other byte, and
+/// every template escapes it again for HTML.
 enum Characters {
     /// Bytes as text: 0x20...0x7e stay, everything else becomes a middle dot.
     static func visible(_ bytes: some Sequence<UInt8>) -> String {
@@ -14,8 +14,8 @@ enum Characters {
         return text
     }
 
-    /// Text whose control, format, bidirectional and unassigned characters become dots; for names given by people,
-    /// which may hold any letters.
+    /// Text whose control, format, bidirectional and unassigned characters become dots; for names given by
+    /// people, which may hold any letters.
     static func visible(_ text: String, limit: Int = 400) -> String {
         var shown = ""
         for scalar in text.unicodeScalars.prefix(limit) {
@@ -28,8 +28,8 @@ enum Characters {
         return shown
     }
 
-    /// Escapes for HTML text and attributes, scalar by scalar. A character-wise replacement would miss a quote that
-    /// carries a combining mark, because Swift sees those two as one Character.
+    /// Escapes for HTML text and attributes, scalar by scalar. A character-wise replacement would miss a
+    /// quote that carries a combining mark, because Swift sees those two as one Character.
     static func escaped(_ text: String) -> String {
         var result = ""
         result.reserveCapacity(text.utf8.count + 16)

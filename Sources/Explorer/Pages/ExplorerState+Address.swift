@@ -99,9 +99,9 @@ extension ExplorerState {
     }
 
     private func partialNote(_ history: ChainIndex.History) -> String? {
-        index.isPartial
-            ? "This explorer keeps blocks from height \(Characters.grouped(index.base)) on; what happened before is not counted."
-            : nil
+        guard index.isPartial else { return nil }
+        let base = Characters.grouped(index.base)
+        return "This explorer knows blocks from height \(base) on; what came before is not counted."
     }
 
     private func addressTiles(_ history: ChainIndex.History, _ pending: [PendingChange]) -> [Tile] {

@@ -118,7 +118,7 @@ extension ExplorerState {
             throw PageError.notFound(
                 what: "No block has this hash", asked: text,
                 hints: [
-                    "It is not in the chain that this explorer follows, and not among the stale blocks it saw."
+                    "It is neither in the chain that this explorer follows nor among the stale blocks it saw."
                 ])
         }
         guard (1...9).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }),
@@ -192,10 +192,11 @@ extension ExplorerState {
                     Double($0) / Double(max(1, entry.block.transactions[index].virtualSize))
                 }
             }.sorted()
+            func rate(_ index: Int) -> String { Figures.feeRate(rates[index]) }
             let note =
                 rates.isEmpty
                 ? nil
-                : "\(Figures.feeRate(rates[0]))–\(Figures.feeRate(rates[rates.count - 1])), median \(Figures.feeRate(rates[rates.count / 2])) sat/vB"
+                : "\(rate(0))–\(rate(rates.count - 1)), median \(rate(rates.count / 2)) sat/vB"
             tiles.append(Tile("Fees", Figures.bitcoin(fees).trimmingZeros, unit: "BTC", note: note))
         } else {
             tiles.append(Tile("Fees", "–", note: "spends outputs older than this index"))

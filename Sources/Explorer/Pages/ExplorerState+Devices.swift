@@ -189,7 +189,7 @@ extension ExplorerState {
                 Tile(
                     "Stale", Figures.percent(Double(pool.stale), of: judged, decimals: 2),
                     note:
-                        "\(Characters.grouped(pool.stale)) stale, \(Characters.grouped(pool.rejected)) rejected"
+                        "\(pool.stale) stale, \(pool.rejected) rejected"
                 ))
             tiles.append(
                 Tile(
@@ -247,7 +247,8 @@ extension ExplorerState {
 }
 
 extension DeviceRow {
-    /// Joules per terahash; nil when power is unknown or the hashrate is scaled, since the ratio would mean nothing.
+    /// Joules per terahash; nil when power is unknown or the hashrate is scaled, since the ratio would mean
+    /// nothing.
     var efficiency: Double? {
         guard let power, hashRate > 0, !isScaled else { return nil }
         return power / hashRate * 1e12

@@ -255,12 +255,13 @@ extension ExplorerState {
             facts.append(Fact("Builds on", "another block than the tip shown here"))
         }
         let full = Figures.percent(Double(template.weight), of: Double(template.weightLimit))
+        let limit = Characters.grouped(template.weightLimit)
         return TemplateText(
             nextHeight: "\(template.height)", templateProblem: nil,
             templateBar: BarText(
                 Double(template.weight), of: Double(template.weightLimit),
                 label:
-                    "\(Characters.grouped(template.weight)) of \(Characters.grouped(template.weightLimit)) weight units (\(full))"
+                    "\(Characters.grouped(template.weight)) of \(limit) weight units (\(full))"
             ),
             templateFacts: FactList(facts: facts))
     }
@@ -279,6 +280,7 @@ extension ExplorerState {
             let widest = sizes.max()
         else { return [] }
         return (low...high).reversed().map { band in
+            let size = Figures.scaled(Double(sizes[band]), unit: "vB")
             let upper = band + 1 < edges.count ? "–\(Int(edges[band + 1]))" : "+"
             return FeeBand(
                 range: "\(Int(edges[band]))\(upper)",
@@ -286,12 +288,15 @@ extension ExplorerState {
                     Double(sizes[band]), of: Double(widest), label: "\(sizes[band]) vB", tone: "cool"),
                 bandNote: counts[band] == 0
                     ? "–"
-                    : "\(Characters.grouped(counts[band])) tx, \(Figures.scaled(Double(sizes[band]), unit: "vB"))"
+                    : "\(Characters.grouped(counts[band])) tx, \(size)"
             )
         }
     }
 
     private func nodeFacts(now: Int64) -> [Fact] {
+        let (blocks, transactions) = (
+            Characters.grouped(index.count), Characters.grouped(index.transactionCount)
+        )
         var facts = [
             Fact("Asked at", nodeName, mono: true),
             Fact(
@@ -302,7 +307,7 @@ extension ExplorerState {
                 hint: node.isInitialDownload ? "in initial block download" : nil),
             Fact(
                 "Indexed here",
-                "\(Characters.grouped(index.count)) blocks, \(Characters.grouped(index.transactionCount)) transactions",
+                "\(blocks) blocks, \(transactions) transactions",
                 hint: index.isPartial ? "from height \(Characters.grouped(index.base))" : nil),
         ]
         if let connections = node.connections {

@@ -41,7 +41,7 @@ extension ExplorerState {
                 templateProblem: next.templateProblem, templateBar: next.templateBar,
                 templateFacts: next.templateFacts,
                 listNote: mempool.isCut
-                    ? "\(Characters.grouped(total)) of \(Characters.grouped(mempool.count)), highest fee rate first"
+                    ? "the \(Characters.grouped(total)) with the highest fee rates"
                     : "highest fee rate first",
                 hasEntries: total > 0, entries: Array(rows),
                 pager: Pager(
@@ -61,11 +61,12 @@ extension ExplorerState {
             Tile("Least accepted", minimum, unit: "sat/vB"),
         ]
         if let limit = mempool.memoryLimit {
+            let share = Figures.percent(Double(mempool.memoryUsage), of: Double(limit))
             tiles.append(
                 Tile(
                     "Memory", Figures.bytes(Int(clamping: mempool.memoryUsage)),
                     note:
-                        "\(Figures.percent(Double(mempool.memoryUsage), of: Double(limit))) of \(Figures.bytes(Int(clamping: limit)))"
+                        "\(share) of \(Figures.bytes(Int(clamping: limit)))"
                 ))
         }
         return tiles

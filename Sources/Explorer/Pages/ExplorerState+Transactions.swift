@@ -100,7 +100,7 @@ extension ExplorerState {
                 hints: ["The page appears by itself in a moment."])
         }
         var hints = [
-            "It is neither in the chain nor in the node's mempool. The page appears by itself when it arrives."
+            "It is neither in the chain nor in the node's mempool.", "When it arrives, this page shows it.",
         ]
         if index.isPartial { hints.append("This explorer keeps blocks from height \(index.base) on.") }
         throw PageError.notFound(what: "No transaction has this id", asked: text, hints: hints)
@@ -178,7 +178,7 @@ extension ExplorerState {
             Tile(
                 "Size", Characters.grouped(transaction.virtualSize), unit: "vB",
                 note:
-                    "\(Characters.grouped(transaction.totalSize)) B, \(Characters.grouped(transaction.weight)) WU"
+                    "\(Figures.bytes(transaction.totalSize)), \(Characters.grouped(transaction.weight)) WU"
             ))
         return tiles
     }
@@ -267,7 +267,7 @@ extension ExplorerState {
             Fact(
                 "Size", "\(Characters.grouped(transaction.totalSize)) B",
                 hint:
-                    "\(Characters.grouped(transaction.baseSize)) B without witness, \(Characters.grouped(transaction.weight)) weight units"
+                    "\(Characters.grouped(transaction.baseSize)) B without witness"
             ),
         ]
         if let entry = found.mempoolEntry, entry.ancestorCount > 1 {

@@ -107,8 +107,8 @@ enum Figures {
             rest % 60)
     }
 
-    /// Days since 1970-01-01 to a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible low-level date
-    /// algorithms").
+    /// Days since 1970-01-01 to a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible
+    /// low-level date algorithms").
     private static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

@@ -1,7 +1,7 @@
 import Mustache
 
-/// Turns pages into HTML. All templates are parsed once, at the start; a template that does not parse is a bug of this
-/// room and stops it there.
+/// Turns pages into HTML. All templates are parsed once, at the start; a template that does not parse is a
+/// bug of this room and stops it there.
 struct PageRenderer: Sendable {
     private let library: MustacheLibrary
     /// Changes with the stylesheet and script, so that browsers keep them until then.
@@ -77,8 +77,8 @@ struct PageRenderer: Sendable {
     ]
 }
 
-/// The library's own escaping goes Character by Character and so lets a quote with a combining mark pass; ours does
-/// not. Every template declares it, because a partial starts again with the library's.
+/// The library's own escaping goes Character by Character and so lets a quote with a combining mark pass;
+/// ours does not. Every template declares it, because a partial starts again with the library's.
 private struct ScalarEscaping: MustacheContentType {
     static let name = "LABHTML"
 

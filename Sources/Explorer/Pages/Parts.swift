@@ -1,7 +1,7 @@
 import Bitcoin
 
-/// Small values that templates share. A template finds a name in the innermost value first and then in the ones
-/// around it, so names at different levels of one page differ on purpose.
+/// Small values that templates share. A template finds a name in the innermost value first and then in the
+/// ones around it, so names at different levels of one page differ on purpose.
 
 struct AmountText: Sendable {
     let head: String
@@ -112,8 +112,9 @@ struct Pager: Sendable {
         let pages = max(1, (total + size - 1) / size)
         guard pages > 1 else { return nil }
         let first = (page - 1) * size
+        let last = min(total, first + size)
         summary =
-            "\(Characters.grouped(first + 1))–\(Characters.grouped(min(total, first + size))) of \(Characters.grouped(total))"
+            "\(Characters.grouped(first + 1))–\(Characters.grouped(last)) of \(Characters.grouped(total))"
         newer = page > 1 ? link(page - 1) : nil
         older = page < pages ? link(page + 1) : nil
         newerName = names.newer

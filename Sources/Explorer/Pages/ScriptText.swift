@@ -1,8 +1,8 @@
 import Bitcoin
 
 extension Script {
-    /// Assembly as Core prints it: opcode names, pushes in hex (numbers up to four bytes as numbers), `[error]` where a
-    /// push reaches beyond the end.
+    /// Assembly as Core prints it: opcode names, pushes in hex (numbers up to four bytes as numbers),
+    /// `[error]` where a push reaches beyond the end.
     var assembly: String {
         var words: [String] = []
         var length = 0

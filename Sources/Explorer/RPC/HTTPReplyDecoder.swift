@@ -15,8 +15,8 @@ struct HTTPReply: Equatable, Sendable {
     var keepsAlive: Bool
 }
 
-/// A push decoder for HTTP/1.1 replies: bytes in, needs-more or a whole reply out. Knows Content-Length, chunked
-/// bodies and bodies that end with the connection. Bounded; never shows part of a reply.
+/// A push decoder for HTTP/1.1 replies: bytes in, needs-more or a whole reply out. Knows Content-Length,
+/// chunked bodies and bodies that end with the connection. Bounded; never shows part of a reply.
 struct HTTPReplyDecoder: Sendable {
     private enum Body {
         case length(Int)

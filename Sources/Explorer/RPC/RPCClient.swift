@@ -26,8 +26,8 @@ public struct RPCError: Error, Equatable, Sendable, CustomStringConvertible {
 
 public typealias RPCResult = Result<JSON, RPCError>
 
-/// A client of one bitcoind-compatible JSON-RPC server: keep-alive, basic authorization, batches. Reads only, so a
-/// call that met a connection closed by the server is sent once more on a fresh one.
+/// A client of one bitcoind-compatible JSON-RPC server: keep-alive, basic authorization, batches. Reads only,
+/// so a call that met a connection closed by the server is sent once more on a fresh one.
 public actor RPCClient {
     let endpoint: RPCEndpoint
     private var idle: [RPCConnection] = []

@@ -81,9 +81,11 @@ public enum RPCFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .unreachable(let node, let reason): "no connection to the node at \(node): \(reason)"
         case .timedOut(let node, let seconds): "the node at \(node) did not answer within \(seconds) s"
         case .refusedCredentials(let node):
-            "the node at \(node) refuses these credentials (HTTP 401): check the RPC user and password or the cookie"
+            "the node at \(node) refuses these credentials (HTTP 401): check the RPC user and password, "
+                + "or the cookie"
         case .cookieUnreadable(let path):
-            "the cookie file \(path) cannot be read: is the node running, and does this user own its data directory?"
+            "the cookie file \(path) cannot be read: is the node running, and does this user own its data "
+                + "directory?"
         case .badReply(let node, let reason): "the node at \(node) gave an unreadable answer: \(reason)"
         case .tooManyConnections(let limit): "all \(limit) connections to the node are in use: try again"
         case .cancelled: "the explorer is stopping"

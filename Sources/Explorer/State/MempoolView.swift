@@ -34,6 +34,7 @@ struct MempoolView: Sendable, Equatable {
     /// Highest fee rate first.
     var entries: [Entry] = []
     private var positions: [Hash256: Int] = [:]
+    private var spenders: [OutPoint: Hash256] = [:]
 
     var isCut: Bool { entries.count < count }
 
@@ -72,10 +73,20 @@ struct MempoolView: Sendable, Equatable {
         entries = fresh.sorted { $0.rate != $1.rate ? $0.rate > $1.rate : $0.txid.hex < $1.txid.hex }
         positions = Dictionary(
             entries.enumerated().map { ($1.txid, $0) }, uniquingKeysWith: { first, _ in first })
+        spenders = [:]
+        for entry in entries {
+            if let transaction = entry.transaction { note(transaction) }
+        }
     }
 
     mutating func attach(_ transaction: Transaction) {
-        if let position = positions[transaction.txid] { entries[position].transaction = transaction }
+        guard let position = positions[transaction.txid] else { return }
+        entries[position].transaction = transaction
+        note(transaction)
+    }
+
+    private mutating func note(_ transaction: Transaction) {
+        for input in transaction.inputs { spenders[input.previousOutput] = transaction.txid }
     }
 
     /// Transactions that are not parsed yet, at most `limit`.
@@ -98,9 +109,7 @@ struct MempoolView: Sendable, Equatable {
     }
 
     /// The mempool transaction that spends this output, if one does.
-    func spender(of point: OutPoint) -> Hash256? {
-        entries.first { $0.transaction?.inputs.contains { $0.previousOutput == point } ?? false }?.txid
-    }
+    func spender(of point: OutPoint) -> Hash256? { spenders[point] }
 }
 
 /// The node's next block, from `getblocktemplate`.

@@ -1,5 +1,5 @@
-/// The one script: listens for changes, fetches the page's main part again, and swaps the sections that differ.
-/// Without it every page still works by reloading.
+/// The one script: listens for changes, fetches the page's main part again, and swaps the sections that
+/// differ. Without it every page still works by reloading.
 enum ClientScript {
     static let text = #"""
         "use strict";
@@ -49,9 +49,10 @@ enum ClientScript {
             } else {
               for (const next of fresh.querySelectorAll("[data-live]")) {
                 const now = document.getElementById(next.id);
-                const html = next.innerHTML;
+                const html = next.innerHTML.replace(/(<time[^>]*>)[^<]*/g, "$1");
                 if (!now || now.sent === html) continue;
-                if (now.contains(document.activeElement) && document.activeElement.tagName === "INPUT") continue;
+                const focus = document.activeElement;
+                if (now.contains(focus) && focus.tagName === "INPUT") continue;
                 const scrolled = [...now.querySelectorAll(".scroll")].map(e => e.scrollLeft);
                 const own = now.scrollLeft;
                 now.replaceChildren(...next.childNodes);
@@ -71,7 +72,8 @@ enum ClientScript {
             if (fetching) { again = true; return; }
             fetching = true;
             try {
-              const reply = await fetch(location.href, { headers: { "X-Fragment": "main" }, cache: "no-store" });
+              const headers = { "X-Fragment": "main" };
+              const reply = await fetch(location.href, { headers, cache: "no-store" });
               if ((reply.headers.get("content-type") || "").startsWith("text/html")) swap(await reply.text());
             } catch (e) { /* the event stream reports that the explorer is gone */ }
             fetching = false;
@@ -115,7 +117,7 @@ enum ClientScript {
             } catch (x) { b.textContent = "denied"; }
           });
           document.addEventListener("keydown", e => {
-            if (e.key !== "/" || e.ctrlKey || e.metaKey || /INPUT|TEXTAREA/.test(document.activeElement.tagName)) return;
+            if (e.key !== "/" || e.ctrlKey || e.metaKey || document.activeElement.tagName === "INPUT") return;
             e.preventDefault();
             document.querySelector(".search input").focus();
           });
@@ -128,7 +130,9 @@ enum ClientScript {
         """#
 
     static let icon = """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#f7931a" d="M16 2 28 9v14l-12 \
-        7L4 23V9z"/><path fill="#0d1117" d="M16 9l6 3.5v7L16 23l-6-3.5v-7z"/></svg>
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">\
+        <path fill="#f7931a" d="M16 2 28 9v14l-12 7L4 23V9z"/>\
+        <path fill="#0d1117" d="M16 9l6 3.5v7L16 23l-6-3.5v-7z"/>\
+        </svg>
         """
 }

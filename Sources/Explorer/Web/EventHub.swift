@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Tells listening pages what changed. Bounded: a listener that does not read keeps at most one pending set of
-/// topics, because a page only needs to know *that* something changed.
+/// Tells listening pages what changed. Bounded: a listener that does not read keeps at most one pending set
+/// of topics, because a page only needs to know *that* something changed.
 final class EventHub: Sendable {
     private struct Listeners {
         var next = 0
@@ -60,16 +60,5 @@ final class EventHub: Sendable {
             if listeners.pending[subscription.id] != nil { listeners.pending[subscription.id] = [] }
             return Topic.allCases.filter { topics.contains($0) }
         }
-    }
-
-    /// Wakes one listener without a change, for its heartbeat.
-    func finishAll() {
-        let all = listeners.withLock { listeners in
-            let all = Array(listeners.continuations.values)
-            listeners.continuations = [:]
-            listeners.pending = [:]
-            return all
-        }
-        for continuation in all { continuation.finish() }
     }
 }

@@ -3,8 +3,8 @@ import Hummingbird
 import NIOCore
 
 extension ExplorerRoutes {
-    /// Server-sent events (WHATWG HTML, 9.2): `event: change` with the topics that changed. A page fetches itself again;
-    /// no data travels here.
+    /// Server-sent events (WHATWG HTML, 9.2): `event: change` with the topics that changed. A page fetches
+    /// itself again; no data travels here.
     func events(_ request: Request) -> Response {
         guard let subscription = hub.subscribe() else {
             var response = Reply.text("too many pages listen for changes (\(hub.limit))\n", status: 503)

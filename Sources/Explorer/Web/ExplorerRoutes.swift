@@ -82,7 +82,8 @@ struct ExplorerRoutes: Sendable {
         router.get("/robots.txt") { _, _ in Reply.text("User-agent: *\nDisallow: /\n") }
     }
 
-    /// Renders a page, as a whole or as its main part, with the banner and status that the node's state asks for.
+    /// Renders a page, as a whole or as its main part, with the banner and status that the node's state asks
+    /// for.
     private func page(
         _ request: Request, needsNode: Bool = true,
         _ make: @Sendable (ExplorerState, Int64) throws -> Page
@@ -186,7 +187,7 @@ extension ExplorerState {
         throw PageError.notFound(
             what: "Nothing is found under this", asked: text,
             hints: [
-                "It is no height, no 64 hex digits of a hash or txid, and no address of \(Characters.visible(node.chain))."
+                "It is no height, no 64 hex digits of a hash or txid, and no address of this chain."
             ])
     }
 }

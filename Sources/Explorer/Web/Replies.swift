@@ -50,8 +50,8 @@ enum Reply {
     }
 }
 
-/// Headers that keep a page to itself: nothing is loaded from anywhere else, nothing may frame it, and no address is
-/// told to anyone.
+/// Headers that keep a page to itself: nothing is loaded from anywhere else, nothing may frame it, and no
+/// address is told to anyone.
 struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
     static var policy: String {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -94,7 +94,8 @@ import Testing
             TemplateView(
                 try JSON.parse(
                     """
-                    {"height":7,"coinbasevalue":5000001200,"transactions":[{"txid":"\(a)","fee":200,"weight":400,"sigops":1},
+                    {"height":7,"coinbasevalue":5000001200,"transactions":[
+                    {"txid":"\(a)","fee":200,"weight":400,"sigops":1},
                     {"txid":"\(b)","fee":1000,"weight":400,"sigops":1}]}
                     """)))
         #expect(template.fees == 1_200)

@@ -6,7 +6,8 @@ import Testing
     static let plain =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"a\":[1,2]}"
     static let chunked =
-        "HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\n{\"a\"\r\n7\r\n:[1,2]}\r\n0\r\nT: 1\r\n\r\n"
+        "HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "4;x=y\r\n{\"a\"\r\n7\r\n:[1,2]}\r\n0\r\nT: 1\r\n\r\n"
 
     @Test(arguments: [plain, chunked])
     func aReplyIsTheSameAtEverySplit(_ text: String) throws {

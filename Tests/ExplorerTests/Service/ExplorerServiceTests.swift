@@ -69,6 +69,9 @@ import Testing
             try await eventually("a heartbeat comes") { stream.text.contains(": still here") }
             stream.close()
             try await eventually("the listener is given up") { explorer.service.listenerCount == 0 }
+            // A page that stays open must not keep the explorer from stopping.
+            _ = try await EventReader.open(port: explorer.port)
+            try await eventually("the stream is open") { explorer.service.listenerCount == 1 }
         }
         try await node.stop()
     }

@@ -15,7 +15,8 @@ enum LayoutTemplates {
         <body>
         <header class="top"><div class="wrap">
         <a class="brand" href="/"><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">\
-        <path class="b1" d="M16 2 28 9v14l-12 7L4 23V9z"/><path class="b2" d="M16 9l6 3.5v7L16 23l-6-3.5v-7z"/>\
+        <path class="b1" d="M16 2 28 9v14l-12 7L4 23V9z"/><path class="b2" d="M16 9l6 3.5v7L16 \
+        23l-6-3.5v-7z"/>\
         </svg><span>Mining&nbsp;Lab</span></a>
         <nav aria-label="Pages">
         <a href="/"{{#isHome}} aria-current="page"{{/isHome}}>Overview</a>
@@ -24,12 +25,14 @@ enum LayoutTemplates {
         <a href="/devices"{{#isDevices}} aria-current="page"{{/isDevices}}>Devices</a>
         </nav>
         <form class="search" action="/search" role="search"><input name="q" type="search" value="{{query}}" \
-        placeholder="Height, block hash, txid or address" aria-label="Search" maxlength="128" autocomplete="off" \
+        placeholder="Height, block hash, txid or address" aria-label="Search" maxlength="128" \
+        autocomplete="off" \
         spellcheck="false"></form>
         <span id="live" class="live" title="Connecting for live updates"><i></i><b>live</b></span>
         </div></header>
         <main class="wrap" id="main" data-topics="{{topics}}">{{{main}}}</main>
-        <footer class="wrap"><span>Mining Lab explorer</span><span>Ages follow your clock; hover over one for UTC. \
+        <footer class="wrap"><span>Mining Lab explorer</span><span>Ages follow your clock; hover over one \
+        for UTC. \
         Press / to search.</span><a href="/api/v1/summary">JSON API</a></footer>
         </body>
         </html>
@@ -51,7 +54,8 @@ enum LayoutTemplates {
     static let hash =
         "<span class=\"hash\" title=\"{{full}}\"><span>{{start}}</span><span>{{end}}</span></span>"
     static let bar = """
-        <svg class="bar {{tone}}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{{label}}">\
+        <svg class="bar {{tone}}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" \
+        aria-label="{{label}}">\
         <rect class="track" width="100" height="4"/><rect class="value" width="{{percent}}" height="4"/></svg>
         """
     static let pager = """
@@ -67,7 +71,8 @@ enum LayoutTemplates {
         <dl class="facts">{{#facts}}<div><dt>{{name}}</dt><dd{{#mono}} class="mono"{{/mono}}>\
         {{#link}}<a href="{{link}}">{{text}}</a>{{/link}}{{^link}}{{text}}{{/link}}\
         {{#hint}} <small>{{hint}}</small>{{/hint}}\
-        {{#copyable}}<button class="copy" type="button" data-copy="{{text}}" hidden>copy</button>{{/copyable}}\
+        {{#copyable}}<button class="copy" type="button" data-copy="{{text}}" \
+        hidden>copy</button>{{/copyable}}\
         </dd></div>{{/facts}}</dl>
         """
 
