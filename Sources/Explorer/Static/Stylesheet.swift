@@ -94,7 +94,7 @@ enum Stylesheet {
         overflow-wrap:anywhere}
         .dim{color:var(--dim)}.small{font-size:13px}.mono,pre,.hash,dl.script dd{font-family:var(--mono);
         font-size:.92em}
-        .wrapall{overflow-wrap:anywhere;word-break:break-all}
+        .wrapall{overflow-wrap:anywhere;word-break:break-all;white-space:normal}
         .amt{white-space:nowrap}.amt i{font-style:normal;color:var(--faint)}
         .hash{display:inline-flex;min-width:0;max-width:100%;vertical-align:bottom}
         .hash span:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;min-width:0}
