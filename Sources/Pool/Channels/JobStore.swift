@@ -17,6 +17,8 @@ struct JobStore: Sendable {
     private var lastID: UInt32 = 0
     /// Ids up to here that are not held died with an older tip.
     private var staleThrough: UInt32 = 0
+    /// The job that the tip came with: older than the tip by its id, and yet not stale.
+    private var tipJobID: UInt32 = 0
     private var futureTemplates: [TemplateDistribution.NewTemplate] = []
 
     enum Lookup: Equatable { case found(Int), stale, unknown }
@@ -42,7 +44,7 @@ struct JobStore: Sendable {
             if jobs[index].id == id { return jobs[index].activation > 0 ? .found(index) : .unknown }
             index -= 1
         }
-        return id > 0 && id <= staleThrough ? .stale : .unknown
+        return id > 0 && id <= staleThrough && id != tipJobID ? .stale : .unknown
     }
 
     /// Keeps a future job until its SetNewPrevHash.
@@ -87,6 +89,7 @@ struct JobStore: Sendable {
         if isNewTip {
             jobs.removeAll { $0.activation > 0 && $0.id != id }
             staleThrough = lastID
+            tipJobID = id
             solutionsSent = 0
         }
         tip = Tip(

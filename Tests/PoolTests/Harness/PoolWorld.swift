@@ -11,7 +11,9 @@ final class PoolWorld {
     var effects = EffectBuffer<PoolObservation>()
     var now = Instant.start
     var observations: [PoolObservation] = []
-    var peers: [ConnectionID: WirePeer] = [:]
+    private(set) var peers: [ConnectionID: WirePeer] = [:]
+    /// The same in the order of their ids.
+    private var order: [(id: ConnectionID, peer: WirePeer)] = []
     var secrets = SecretGenerator(seed: [9])
     var provider = FakeTemplateProvider()
     /// Nil: dials fail.
@@ -56,11 +58,16 @@ final class PoolWorld {
         nextID += 1
         let peer = WirePeer(.initiator(expecting: machine.authorityPublicKey, secrets: &secrets))
         peer.speaksNoise = noise
-        peers[id] = peer
+        add(peer, id)
         machine.connectionOpened(id, origin: .accepted(on: listener, from: "test"), at: now, into: &effects)
         if noise { peer.start() }
         try pump()
         return (id, peer)
+    }
+
+    private func add(_ peer: WirePeer, _ id: ConnectionID) {
+        peers[id] = peer
+        order.append((id, peer))
     }
 
     /// A connection that sent SetupConnection.
@@ -89,8 +96,8 @@ final class PoolWorld {
         while progress {
             progress = false
             try drain()
-            for id in peers.keys.sorted() {
-                guard let peer = peers[id], peer.outgoing.count > 0 else { continue }
+            for (id, peer) in order {
+                guard peer.outgoing.count > 0 else { continue }
                 let bytes = peer.outgoing.bytes
                 peer.outgoing.removeAll()
                 progress = true
@@ -166,7 +173,7 @@ final class PoolWorld {
         }
         let id = ConnectionID(nextID)
         nextID += 1
-        peers[id] = provider.connected(id, unixTime: unixTime, secrets: &secrets)
+        add(provider.connected(id, unixTime: unixTime, secrets: &secrets), id)
         machine.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
     }
 }

@@ -19,10 +19,12 @@ struct PoolScaleTests {
             peers.append(peer)
         }
         try world.pump()
-        let prefixes = try peers.map {
-            try #require($0.last(Mining.OpenStandardMiningChannelSuccess.self)).extranoncePrefix
+        var prefixes: Set<[UInt8]> = []
+        for peer in peers {
+            let answer = try peer.last(Mining.OpenStandardMiningChannelSuccess.self)
+            prefixes.insert(try #require(answer).extranoncePrefix)
         }
-        #expect(Set(prefixes).count == 1_000)
+        #expect(prefixes.count == 1_000)
         for peer in peers { peer.frames = [] }
         world.provider.newTip()
         try world.pump()
@@ -48,7 +50,7 @@ struct PoolScaleTests {
         try world.advance(by: .minutes(3))
         let snapshot = world.machine.snapshot(at: world.now)
         #expect(snapshot.connections == 0 && snapshot.channels.isEmpty)
-        #expect(world.machine.connections.count == 1 + 1 || world.machine.connections.count == 1)
+        #expect(world.machine.connections.count == 1)
         #expect(world.machine.channels.count == 1)
         #expect(world.machine.timers.count == 1)
         #expect(snapshot.jobsHeld <= PoolLimits().pastJobs)
