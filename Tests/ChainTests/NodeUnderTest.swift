@@ -5,8 +5,8 @@ import Testing
 
 @testable import Chain
 
-/// A node and the smallest driver there can be: it drains after each call, keeps what is stored and observed, and
-/// what is sent on each connection.
+/// A node and the smallest driver there can be: it drains after each call, keeps what is stored and observed,
+/// and what is sent on each connection.
 struct NodeUnderTest: ~Copyable {
     var machine: NodeMachine
     var now = Instant.start
@@ -48,6 +48,11 @@ struct NodeUnderTest: ~Copyable {
 
     mutating func receive(_ bytes: [UInt8], on id: ConnectionID) {
         machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &effects)
+        drain()
+    }
+
+    mutating func disconnect(_ id: ConnectionID) {
+        machine.connectionClosed(id, reason: .peerClosed, at: now, into: &effects)
         drain()
     }
 

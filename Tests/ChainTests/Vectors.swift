@@ -1,7 +1,8 @@
 import Foundation
 import JSONText
 
-/// The public test vectors, which live outside the repository; a test that needs one skips where it is absent.
+/// The public test vectors, which live outside the repository; a test that needs one skips where it is
+/// absent.
 enum Vectors {
     static let root: URL = {
         if let path = ProcessInfo.processInfo.environment["LAB_SHARED"] { return URL(fileURLWithPath: path) }

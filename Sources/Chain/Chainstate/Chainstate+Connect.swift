@@ -1,7 +1,8 @@
 public import Bitcoin
 
 extension Chainstate {
-    /// Applies a block on top of the tip. Throws without a trace when it breaks a rule. Returns the coins it spent.
+    /// Applies a block on top of the tip. Throws without a trace when it breaks a rule. Returns the coins it
+    /// spent.
     mutating func connect(
         _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
     ) throws(Rejection) -> [Coin] {
@@ -49,7 +50,8 @@ extension Chainstate {
         }
     }
 
-    /// Takes the transaction's inputs out of the set and returns its fee. On error the inputs taken so far are put back.
+    /// Takes the transaction's inputs out of the set and returns its fee. On error the inputs taken so far
+    /// are put back.
     private mutating func spend(
         _ transaction: Transaction, at height: Int, isVerified: Bool, into spent: inout [Coin]
     ) throws(Rejection) -> Int64 {
@@ -146,7 +148,8 @@ public struct ScriptFailure: Error, Equatable, Sendable {
                 throw ScriptFailure(
                     error: error,
                     place:
-                        "input \(index) of \(transaction.txid.displayHex) (wtxid \(transaction.wtxid.displayHex)), "
+                        "input \(index) of \(transaction.txid.displayHex) "
+                        + "(wtxid \(transaction.wtxid.displayHex)), "
                         + "spending \(out.txid.displayHex):\(out.index)")
             }
         }

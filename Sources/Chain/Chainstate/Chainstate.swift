@@ -99,7 +99,8 @@ public struct Chainstate: Sendable {
     }
 
     /// Judges a block, keeps it if it stands, and moves to the best chain. `bytes` is its encoding with
-    /// witnesses. `trusted` says that an earlier life verified it: restores skip scripts and the body's checks.
+    /// witnesses. `trusted` says that an earlier life verified it: restores skip scripts and the body's
+    /// checks.
     public mutating func accept(
         _ block: Block, bytes: [UInt8], now: UInt32, trusted: Bool = false,
         scriptsKnown: (Hash256) -> Bool = { _ in false }

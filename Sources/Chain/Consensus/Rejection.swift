@@ -4,7 +4,8 @@ public struct Rejection: Error, Equatable, Sendable {
     public enum Kind: Sendable, Equatable {
         /// Breaks a rule of consensus and always will.
         case consensus
-        /// The body does not match the header; another body with this header may be good, so it is not remembered.
+        /// The body does not match the header; another body with this header may be good, so it is not
+        /// remembered.
         case mutated
         case invalidHeader
         case missingPrevious

@@ -68,7 +68,8 @@ extension Mempool {
         return (verdict, replaced)
     }
 
-    /// The coins it spends, from the chain or from the pool; those of the pool count as made in the next block.
+    /// The coins it spends, from the chain or from the pool; those of the pool count as made in the next
+    /// block.
     private func inputs(of transaction: Transaction, chain: Chainstate) throws(Rejection) -> [Coin] {
         var coins: [Coin] = []
         coins.reserveCapacity(transaction.inputs.count)
@@ -100,7 +101,8 @@ extension Mempool {
         }
     }
 
-    /// Replacement (full RBF): pays for what it evicts and for itself, at a better rate than each direct conflict.
+    /// Replacement (full RBF): pays for what it evicts and for itself, at a better rate than each direct
+    /// conflict.
     private func conflicts(of transaction: Transaction, _ verdict: MempoolVerdict) throws(Rejection) -> [Int]
     {
         let direct = transaction.inputs.compactMap { spenderSlot(of: $0.previousOutput) }
@@ -130,12 +132,15 @@ extension Mempool {
             throw .policy(
                 "insufficient fee",
                 detail: "rejecting replacement \(id), not enough additional fees to relay; "
-                    + "\(TransactionChecks.bitcoin(verdict.fee - evictedFees)) < \(TransactionChecks.bitcoin(relay))"
+                    + "\(TransactionChecks.bitcoin(verdict.fee - evictedFees)) < "
+                    + TransactionChecks.bitcoin(relay)
             )
         }
         for slot in direct {
             let other = entry(slot)
-            if verdict.fee * Int64(other.virtualSize) <= other.fee * Int64(verdict.virtualSize) {
+            if !Policy.isBetter(
+                verdict.fee, over: verdict.virtualSize, than: other.fee, over: other.virtualSize)
+            {
                 throw .policy(
                     "replacement-failed", detail: "insufficient feerate: does not improve feerate diagram")
             }

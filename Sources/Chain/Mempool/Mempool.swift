@@ -50,8 +50,8 @@ public struct Mempool: Sendable {
 
     func slot(of txid: Hash256) -> Int? { byTxid[txid] }
 
-    /// Whether this very transaction, witnesses and all, waits here and so had its scripts verified. Its id fixes
-    /// the coins that it spends, and the pool's rules contain the blocks'.
+    /// Whether this very transaction, witnesses and all, waits here and so had its scripts verified. Its id
+    /// fixes the coins that it spends, and the pool's rules contain the blocks'.
     func contains(wtxid: Hash256) -> Bool { wtxids.contains(wtxid) }
 
     /// The waiting transaction that spends this output.

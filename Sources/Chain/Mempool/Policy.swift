@@ -88,8 +88,20 @@ enum Policy {
         }
     }
 
-    /// Fee for `virtualSize` at `rate` satoshi per 1000 virtual bytes, rounded up.
-    static func fee(rate: Int64, virtualSize: Int) -> Int64 { (rate * Int64(virtualSize) + 999) / 1000 }
+    /// Fee for `virtualSize` at `rate` satoshi per 1000 virtual bytes, rounded up; saturates.
+    static func fee(rate: Int64, virtualSize: Int) -> Int64 {
+        let (product, overflow) = rate.multipliedReportingOverflow(by: Int64(virtualSize))
+        if overflow { return ChainLimits.moneyMax }
+        let (quotient, rest) = product.quotientAndRemainder(dividingBy: 1000)
+        return min(quotient + (rest > 0 ? 1 : 0), ChainLimits.moneyMax)
+    }
+
+    /// Whether a fee over a size is strictly the better rate; exact.
+    static func isBetter(_ fee: Int64, over size: Int, than other: Int64, over otherSize: Int) -> Bool {
+        let a = fee.multipliedFullWidth(by: Int64(otherSize))
+        let b = other.multipliedFullWidth(by: Int64(size))
+        return (a.high, a.low) > (b.high, b.low)
+    }
 
     /// BIP-less convention of Core 28: an output that anybody may spend to raise a fee.
     static let payToAnchor: [UInt8] = [0x51, 0x02, 0x4e, 0x73]

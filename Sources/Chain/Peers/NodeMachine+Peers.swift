@@ -1,8 +1,8 @@
 import Bitcoin
 import SansIO
 
-/// The peer-to-peer protocol, as far as others may sync from this node: handshake, headers, blocks, announcements,
-/// pings. Foreign blocks and transactions are for the full node to come.
+/// The peer-to-peer protocol, as far as others may sync from this node: handshake, headers, blocks,
+/// announcements, pings. Foreign blocks and transactions are for the full node to come.
 extension NodeMachine {
     mutating func peerConnectionOpened(
         _ id: ConnectionID, address: String, at now: Instant,

@@ -27,8 +27,8 @@ struct PeerMessage: Equatable {
     }
 }
 
-/// A bounded push decoder for the 24-byte framing. A wrong checksum drops the message and keeps the connection;
-/// wrong magic and oversize end it, as in Core.
+/// A bounded push decoder for the 24-byte framing. A wrong checksum drops the message and keeps the
+/// connection; wrong magic and oversize end it, as in Core.
 struct PeerMessageDecoder: Sendable {
     enum Fault: Error, Equatable {
         case wrongMagic

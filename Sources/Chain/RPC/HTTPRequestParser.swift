@@ -10,8 +10,9 @@ struct HTTPRequest: Equatable {
     var body: [UInt8]
 }
 
-/// A push parser for HTTP/1.x requests, as tolerant as real mining software needs: bare LF ends lines too, and chunked
-/// coding wins over a Content-Length beside it. Bounded in head and body; pipelined requests wait in the buffer.
+/// A push parser for HTTP/1.x requests, as tolerant as real mining software needs: bare LF ends lines too,
+/// and chunked coding wins over a Content-Length beside it. Bounded in head and body; pipelined requests wait
+/// in the buffer.
 struct HTTPRequestParser: Sendable {
     enum Step: Equatable {
         case needsMore

@@ -58,7 +58,8 @@ extension NodeMachine {
         let rules = (request["rules"]?.arrayValue ?? []).compactMap(\.stringValue)
         guard rules.contains("segwit") || rules.contains("!segwit") else {
             throw .parameter(
-                "getblocktemplate must be called with the segwit rule set (call with {\"rules\": [\"segwit\"]})"
+                "getblocktemplate must be called with the segwit rule set "
+                    + "(call with {\"rules\": [\"segwit\"]})"
             )
         }
         return blockTemplateJSON(at: now)
@@ -80,7 +81,8 @@ extension NodeMachine {
         return (chain.judge(proposal: block, now: unixTime(at: now))?.reason).map { .string($0) } ?? .null
     }
 
-    /// The template that is given out: made anew for a new tip, or once the pool changed and five seconds passed.
+    /// The template that is given out: made anew for a new tip, or once the pool changed and five seconds
+    /// passed.
     mutating func blockTemplateJSON(at now: Instant) -> JSON {
         let isFresh =
             rpcTemplate.map {
@@ -205,7 +207,8 @@ extension NodeMachine {
         var block = BlockTemplate(on: chain, holding: chosen).block(paying: script, now: unixTime(at: now))
         if let rejection = chain.judge(proposal: block, now: unixTime(at: now)) {
             throw .verify(
-                "TestBlockValidity failed: \(rejection.reason)\(rejection.detail.isEmpty ? "" : ", \(rejection.detail)")"
+                "TestBlockValidity failed: \(rejection.reason)"
+                    + (rejection.detail.isEmpty ? "" : ", \(rejection.detail)")
             )
         }
         var tries: UInt64 = 1 << 32

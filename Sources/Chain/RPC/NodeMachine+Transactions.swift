@@ -71,7 +71,8 @@ extension NodeMachine {
             }
             guard let position = chain.block(id)?.transactions.firstIndex(where: { $0.txid == txid }) else {
                 throw .notFound(
-                    "No such transaction found in the provided block. Use gettransaction for wallet transactions."
+                    "No such transaction found in the provided block. "
+                        + "Use gettransaction for wallet transactions."
                 )
             }
             return (id, position, true)

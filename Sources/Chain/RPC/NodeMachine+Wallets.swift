@@ -43,7 +43,8 @@ extension NodeMachine {
             throw RPCError(
                 code: -18,
                 message:
-                    "No wallet is loaded. Load a wallet using loadwallet or create a new one with createwallet. "
+                    "No wallet is loaded. Load a wallet using loadwallet or create a new one with "
+                    + "createwallet. "
                     + "(Note: A default wallet is no longer automatically created)")
         }
         guard loaded.count == 1 else {
@@ -64,7 +65,8 @@ extension NodeMachine {
         guard name.utf8.count <= 255 else { throw .parameter("Wallet name of more than 255 bytes") }
         if wallets.index(of: name) != nil {
             throw .wallet(
-                "Wallet file verification failed. Failed to create database path '\(name)'. Database already exists."
+                "Wallet file verification failed. Failed to create database path '\(name)'. "
+                    + "Database already exists."
             )
         }
         guard wallets.wallets.count < ChainLimits.wallets else {
@@ -90,7 +92,8 @@ extension NodeMachine {
             throw RPCError(
                 code: -18,
                 message:
-                    "Wallet file verification failed. Failed to load database path '\(name)'. Path does not exist."
+                    "Wallet file verification failed. Failed to load database path '\(name)'. "
+                    + "Path does not exist."
             )
         }
         if wallets.wallets[index].isLoaded {
@@ -244,7 +247,8 @@ extension NodeMachine {
                 throw RPCError(
                     code: -6,
                     message:
-                        "The inputs size exceeds the maximum weight. Please try sending a smaller amount or manually consolidating your wallet's UTXOs"
+                        "The inputs size exceeds the maximum weight. Please try sending a smaller amount or "
+                        + "manually consolidating your wallet's UTXOs"
                 )
             }
         }

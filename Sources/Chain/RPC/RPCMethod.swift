@@ -68,14 +68,16 @@ enum RPCMethod: String, CaseIterable {
         case .estimatesmartfee: "conf_target estimate_mode?"
         case .validateaddress, .getaddressinfo: "address"
         case .createwallet:
-            "wallet_name disable_private_keys? blank? passphrase? avoid_reuse? descriptors? load_on_startup? external_signer?"
+            "wallet_name disable_private_keys? blank? passphrase? avoid_reuse? descriptors? load_on_startup? "
+                + "external_signer?"
         case .getbalance: "dummy? minconf? include_watchonly? avoid_reuse?"
         case .getnewaddress: "label? address_type?"
         case .getrawchangeaddress: "address_type?"
         case .listunspent: "minconf? maxconf? addresses? include_unsafe? query_options?"
         case .loadwallet: "filename load_on_startup?"
         case .sendtoaddress:
-            "address amount comment? comment_to? subtractfeefromamount? replaceable? conf_target? estimate_mode? avoid_reuse? fee_rate? verbose?"
+            "address amount comment? comment_to? subtractfeefromamount? replaceable? conf_target? "
+                + "estimate_mode? avoid_reuse? fee_rate? verbose?"
         case .unloadwallet: "wallet_name? load_on_startup?"
         case .getbestblockhash, .getblockchaininfo, .getblockcount, .getchaintips, .getdifficulty,
             .getmempoolinfo,

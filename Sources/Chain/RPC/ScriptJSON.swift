@@ -31,7 +31,8 @@ enum ScriptJSON {
         }
     }
 
-    /// Core's ScriptToAsmStr: pushes of up to four bytes are numbers; in inputs a signature's hash type gets a name.
+    /// Core's ScriptToAsmStr: pushes of up to four bytes are numbers; in inputs a signature's hash type gets
+    /// a name.
     static func assembly(_ script: [UInt8], marksSignatures: Bool) -> String {
         var words: [String] = []
         var reader = ScriptReader(script)
@@ -90,7 +91,8 @@ enum Descriptor {
         return "\(body)#\(checksum(body))"
     }
 
-    /// The script of `addr(…)`, `raw(…)`, `pk(…)`, `wpkh(…)` or `pkh(…)` with plain keys; a checksum must fit.
+    /// The script of `addr(…)`, `raw(…)`, `pk(…)`, `wpkh(…)` or `pkh(…)` with plain keys; a checksum must
+    /// fit.
     static func script(_ text: String, network: AddressNetwork) throws(RPCError) -> Script {
         let parts = text.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false).map(
             String.init)

@@ -9,16 +9,16 @@ struct TemplateSolution {
     var block: Block
 }
 
-/// The server's side of SV2's template distribution: clients, what was promised to whom, and the templates that
-/// may still be solved. An inner machine of the node; it never looks at the chain by itself.
+/// The server's side of SV2's template distribution: clients, what was promised to whom, and the templates
+/// that may still be solved. An inner machine of the node; it never looks at the chain by itself.
 struct TemplateProvider: Sendable {
     /// Clients that reserve the same room in the coinbase share one template and its encoded messages.
     struct Constraints: Hashable, Sendable {
         var additionalSize: UInt32
         var additionalSigOps: UInt16
 
-        /// Weight kept free of transactions (SV2 chapter 7: 1168 for the frame and 4 for each byte; 400 more for
-        /// the scriptSig, as the reference provider does; Core's minimum is 2000).
+        /// Weight kept free of transactions (SV2 chapter 7: 1168 for the frame and 4 for each byte; 400 more
+        /// for the scriptSig, as the reference provider does; Core's minimum is 2000).
         var reservedWeight: Int { max(ChainLimits.reservedWeightMin, 1_168 + 400 + 4 * Int(additionalSize)) }
         var reservedSigOps: Int { max(ChainLimits.reservedSigOps, 4 * Int(additionalSigOps)) }
     }

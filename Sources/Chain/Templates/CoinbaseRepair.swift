@@ -1,7 +1,7 @@
 public import Bitcoin
 
-/// Core's UpdateUncommittedBlockStructures: miners of the old school submit a coinbase with the commitment but
-/// without its witness, which submitblock fills in. Peers and proposals get no such help.
+/// Core's UpdateUncommittedBlockStructures: miners of the old school submit a coinbase with the commitment
+/// but without its witness, which submitblock fills in. Peers and proposals get no such help.
 public enum CoinbaseRepair {
     public static func repair(_ block: Block) -> Block {
         guard let coinbase = block.transactions.first, coinbase.isCoinbase, !coinbase.hasWitness,

@@ -1,7 +1,7 @@
 import Bitcoin
 
-/// Chooses transactions by the fee rate of each with all its unconfirmed ancestors, best first, as Core did before
-/// clusters: optimal for single transactions and for one child paying for its parents.
+/// Chooses transactions by the fee rate of each with all its unconfirmed ancestors, best first, as Core did
+/// before clusters: optimal for single transactions and for one child paying for its parents.
 enum PackageSelection {
     private struct Candidate {
         var fee: Int64

@@ -16,8 +16,8 @@ struct WalletBook: Sendable {
 
     // MARK: Records
 
-    /// A wallet record: 1 and the name for a new wallet; 2, wallet, branch and index for an address given out;
-    /// 3, wallet and 0 or 1 for unloading and loading.
+    /// A wallet record: 1 and the name for a new wallet; 2, wallet, branch and index for an address given
+    /// out; 3, wallet and 0 or 1 for unloading and loading.
     mutating func restore(_ record: RawSpan) {
         var reader = ByteReader(record)
         do throws(ByteReaderError) {

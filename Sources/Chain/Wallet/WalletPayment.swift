@@ -45,7 +45,8 @@ extension WalletBook {
         return chain.height - height + 1 <= chain.parameters.coinbaseMaturity
     }
 
-    /// Chooses coins, largest first, for a payment of `amount` at `feeRate` satoshi per 1000 virtual bytes. With
+    /// Chooses coins, largest first, for a payment of `amount` at `feeRate` satoshi per 1000 virtual bytes.
+    /// With
     /// `subtractFee` the receiver pays the fee. Change below dust goes to the miner. Nothing is changed.
     func plan(
         paying amount: Int64, to script: Script, from wallet: Int, feeRate: Int64, subtractFee: Bool,

@@ -38,7 +38,8 @@ struct ScriptVectorsTests {
         #expect(judged > 1_200)
     }
 
-    /// Replaces the taproot placeholders: a single leaf under the library's unspendable-by-key generator point.
+    /// Replaces the taproot placeholders: a single leaf under the library's unspendable-by-key generator
+    /// point.
     static func witness(_ items: [String]) throws -> (stack: [[UInt8]], output: [UInt8]) {
         let key = try #require(SecretKey(bytes: [UInt8](repeating: 0, count: 31) + [1])).xOnlyPublicKey
         var stack: [[UInt8]] = []

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Chain
 
-/// For an independent judge: writes a chain that this node made, with payments and a reorganisation, as hex lines.
+/// For an independent judge: writes a chain that this node made, with payments and a reorganisation, as hex
+/// lines.
 @Suite(
     .enabled(
         if: ProcessInfo.processInfo.environment["LAB_EXPORT_BLOCKS"] != nil,

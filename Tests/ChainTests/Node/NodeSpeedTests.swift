@@ -3,8 +3,8 @@ import Testing
 
 @testable import Chain
 
-/// Not a benchmark: guards against work that grows with the chain. The budgets are wide for unoptimised builds; the
-/// figures of release builds are in the benchmarks.
+/// Not a benchmark: guards against work that grows with the chain. The budgets are wide for unoptimised
+/// builds; the figures of release builds are in the benchmarks.
 @Suite struct NodeSpeedTests {
     @Test("Connecting a block costs the same at height 3000 as at height 100")
     func connectingDoesNotGrow() throws {

@@ -20,8 +20,8 @@ enum CurveCheck {
         return point.bytes[0] == (isOdd ? 3 : 2) && point.bytes[1...].elementsEqual(output)
     }
 
-    /// Whether the DER signature's s is at most half the order (BIP62 rule 5). What does not parse has no high s,
-    /// nor has an s beyond the order, which the library reads as zero.
+    /// Whether the DER signature's s is at most half the order (BIP62 rule 5). What does not parse has no
+    /// high s, nor has an s beyond the order, which the library reads as zero.
     static func isLowS(_ der: [UInt8]) -> Bool {
         guard let (_, s) = SignatureEncoding.parseLax(der) else { return true }
         return !halfOrder.lexicographicallyPrecedes(s) || !s.lexicographicallyPrecedes(order)

@@ -1,7 +1,7 @@
 import Bitcoin
 
-/// Executes one script over a stack. Follows Core's EvalScript rule by rule, in its order of checks, so that the
-/// error is the same too.
+/// Executes one script over a stack. Follows Core's EvalScript rule by rule, in its order of checks, so that
+/// the error is the same too.
 struct ScriptEngine {
     var stack: [[UInt8]]
     var alternate: [[UInt8]] = []

@@ -2,7 +2,8 @@ import Bitcoin
 
 /// Counting signature operations, the way consensus charges for them.
 enum SignatureOperations {
-    /// Operations of one script; `accurate` reads the key count before OP_CHECKMULTISIG instead of assuming 20.
+    /// Operations of one script; `accurate` reads the key count before OP_CHECKMULTISIG instead of assuming
+    /// 20.
     static func count(_ script: [UInt8], accurate: Bool) -> Int {
         var reader = ScriptReader(script)
         var total = 0

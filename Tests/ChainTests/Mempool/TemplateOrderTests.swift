@@ -1,0 +1,61 @@
+import Bitcoin
+import JSONText
+import Testing
+
+@testable import Chain
+
+@Suite struct TemplateOrderTests {
+    /// Two mature coins in one wallet.
+    static func funded(_ node: inout NodeUnderTest) throws -> JSON {
+        _ = try node.call("createwallet", ["w"])
+        let address = try node.call("getnewaddress")
+        _ = try node.call("generatetoaddress", [2, address])
+        node.handle(.generate(count: 100, script: .anyone, maxTries: 10_000))
+        return address
+    }
+
+    static func send(_ node: inout NodeUnderTest, _ amount: JSON, rate: JSON) throws -> JSON {
+        let stranger: JSON = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+        return try node.call("sendtoaddress", ["address": stranger, "amount": amount, "fee_rate": rate])
+    }
+
+    @Test("A child that pays well takes its parent along before a transaction that pays less")
+    func childPaysForParent() throws {
+        var node = NodeUnderTest()
+        _ = try Self.funded(&node)
+        let parent = try Self.send(&node, 49, rate: 1)
+        let middle = try Self.send(&node, 49, rate: 20)
+        let child = try Self.send(&node, "0.5", rate: 100)
+        let template = try node.call("getblocktemplate", [["rules": ["segwit"]]])
+        let entries = template["transactions"]?.arrayValue ?? []
+        #expect(entries.map { $0["txid"] ?? .null } == [parent, child, middle])
+        #expect(entries[1]["depends"] == [1])
+        let fees = entries.reduce(0) { $0 + ($1["fee"]?.int64 ?? 0) }
+        #expect(template["coinbasevalue"]?.int64 == 5_000_000_000 + fees)
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
+        #expect(node.machine.chain.tip.transactionCount == 4)
+        #expect(node.machine.mempool.isEmpty)
+    }
+
+    @Test("Random graphs: parents come first, nothing comes twice, and the limits hold")
+    func randomGraphs() throws {
+        var node = NodeUnderTest()
+        let address = try Self.funded(&node)
+        for round in 0..<40 {
+            let rate = JSON.int(1 + (round * 37) % 90)
+            _ = try node.call("sendtoaddress", ["address": address, "amount": "0.3", "fee_rate": rate])
+        }
+        let mempool = node.machine.mempool
+        for weight in [2_000, 10_000, 4_000_000] {
+            let chosen = PackageSelection.choose(from: mempool, weight: weight, sigOpsCost: 80_000)
+            #expect(Set(chosen).count == chosen.count)
+            #expect(chosen.reduce(0) { $0 + mempool.entry($1).weight } < weight)
+            for (position, slot) in chosen.enumerated() {
+                for parent in mempool.entry(slot).parents { #expect(chosen[..<position].contains(parent)) }
+            }
+        }
+        #expect(
+            PackageSelection.choose(from: mempool, weight: 4_000_000, sigOpsCost: 80_000).count
+                == mempool.count)
+    }
+}
