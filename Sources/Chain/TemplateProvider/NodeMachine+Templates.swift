@@ -126,7 +126,8 @@ extension NodeMachine {
     ) -> String? {
         guard message.coinbaseOutputMaxAdditionalSize <= ChainLimits.coinbaseAdditionalSize else {
             return
-                "coinbase outputs of \(message.coinbaseOutputMaxAdditionalSize) bytes leave no room for a block"
+                "coinbase outputs of \(message.coinbaseOutputMaxAdditionalSize) bytes "
+                + "leave no room for a block"
         }
         let constraints = TemplateProvider.Constraints(
             additionalSize: message.coinbaseOutputMaxAdditionalSize,

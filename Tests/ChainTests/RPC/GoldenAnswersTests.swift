@@ -102,7 +102,8 @@ struct GoldenAnswersTests {
             let answer = record["resp"]?.stringValue ?? ""
             let id = node.open(.rpc)
             var head =
-                "\(record["method"]?.stringValue ?? "POST") \(path) HTTP/1.1\r\nContent-Length: \(body.utf8.count)\r\n"
+                "\(record["method"]?.stringValue ?? "POST") \(path) HTTP/1.1\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n"
             if let given = record["headers"]?["Authorization"]?.stringValue {
                 head += "Authorization: \(given)\r\n"
             } else if record["auth"]?.boolValue ?? false {

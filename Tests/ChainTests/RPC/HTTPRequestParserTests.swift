@@ -8,7 +8,8 @@ import Testing
         "POST /wallet/w HTTP/1.1\r\nHost: a\r\nAuthorization: Basic eDp5\r\nContent-Length: 4\r\n\r\nbody"
     static let bareLineFeeds = "POST / HTTP/1.1\nContent-Length: 4\n\nbody"
     static let chunkedBesideLength =
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n3\r\nbod\r\n1;x=y\r\ny\r\n0\r\nTrailer: z\r\n\r\n"
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n"
+        + "3\r\nbod\r\n1;x=y\r\ny\r\n0\r\nTrailer: z\r\n\r\n"
 
     static func feed(_ text: String, cutAt cuts: [Int] = []) -> [HTTPRequestParser.Step] {
         var parser = HTTPRequestParser()

@@ -35,7 +35,8 @@ import Testing
         #expect(template.coinbaseTxOutputsCount == 1)
         #expect(
             template.coinbaseTxOutputs.hex
-                == "0000000000000000266a24aa21a9ede2f61c3f71d1defd3fa999dfa36953755c690689799962b48bebd836974e8cf9"
+                == "0000000000000000266a24aa21a9ede2f61c3f71d1defd3fa999dfa36953755c"
+                + "690689799962b48bebd836974e8cf9"
         )
         #expect(template.merklePath.isEmpty)
         #expect(previous.nBits == 0x207f_ffff)
