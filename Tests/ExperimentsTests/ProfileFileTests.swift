@@ -1,5 +1,6 @@
 import DeviceModel
 import Foundation
+import Hardware
 import Testing
 
 @testable import Experiments

@@ -23,7 +23,8 @@ struct HouseTests {
         "Simulation": ["SansIO"],
         "Runtime": ["SansIO"],
         "Experiments": [
-            "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Rig", "Simulation",
+            "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
+            "Simulation",
         ],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [

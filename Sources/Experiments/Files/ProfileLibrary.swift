@@ -20,7 +20,7 @@ public struct ProfileLibrary: Sendable {
     public func load(_ name: String) throws -> DeviceProfile {
         if name.hasSuffix(".toml") || name.contains("/") { return try ProfileLibrary.profile(at: name) }
         guard names.contains(name) else {
-            let hint = nearest(to: name).map { "did you mean \($0)? " } ?? ""
+            let hint = Spelling.nearest(to: name, among: names).map { "did you mean \($0)? " } ?? ""
             throw FileError(
                 path: directory, line: nil,
                 message: "no device profile \"\(name)\"; \(hint)there are: \(names.joined(separator: ", "))")
@@ -50,27 +50,5 @@ public struct ProfileLibrary: Sendable {
         case .missing: nil
         case .wrong(let key, _, _), .unknown(let key, _), .contradiction(let key, _): file.line(of: key)
         }
-    }
-
-    private func nearest(to name: String) -> String? {
-        names.map { ($0, ProfileLibrary.distance($0, name)) }.filter { $0.1 <= max(2, name.count / 3) }
-            .min { $0.1 < $1.1 }?.0
-    }
-
-    /// The least number of single-character edits between two words.
-    static func distance(_ a: String, _ b: String) -> Int {
-        let a = Array(a.prefix(64))
-        let b = Array(b.prefix(64))
-        var row = Array(0...b.count)
-        for i in 0..<a.count {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in 0..<b.count {
-                let substituted = diagonal + (a[i] == b[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, diagonal + 1, row[j] + 1)
-            }
-        }
-        return row[b.count]
     }
 }

@@ -3,10 +3,10 @@ import Foundation
 import Synchronization
 
 /// SIGINT and SIGTERM as something to wait for. A second signal ends the process at once.
-final class StopSignal: Sendable {
+final class StopSignal: @unchecked Sendable {
     private let stream: AsyncStream<String>
     private let continuation: AsyncStream<String>.Continuation
-    private let sources: [any DispatchSourceSignal & Sendable]
+    private let sources: [any DispatchSourceSignal]
 
     init() {
         (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

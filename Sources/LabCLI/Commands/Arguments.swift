@@ -1,0 +1,101 @@
+import ArgumentParser
+import Bitcoin
+import Chain
+import DeviceModel
+import Foundation
+import Hardware
+import SansIO
+import Stratum
+
+extension PoolURL: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension Endpoint: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension AuthorityPublicKey: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+/// Which chain.
+enum NetworkName: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case regtest
+    case labnet
+}
+
+/// The chain that a node keeps.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help: "regtest is Bitcoin Core's own; labnet is the same with a block difficulty that you choose.")
+    var network = NetworkName.regtest
+
+    @Option(help: "labnet only: hashes per block on average; 2 is regtest's own difficulty.")
+    var blockHashes = 1e6
+
+    var parameters: NetworkParameters {
+        switch network {
+        case .regtest: .regtest
+        case .labnet: .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, blockHashes))))
+        }
+    }
+
+    func validate() throws {
+        guard blockHashes >= 2, blockHashes.isFinite else {
+            throw ValidationError("--block-hashes must be at least 2")
+        }
+    }
+}
+
+/// A number of hashes a second with an optional unit: `1e6`, `500k`, `1.2T`, `30MH/s`.
+struct HashRateArgument: ExpressibleByArgument, Sendable {
+    let hashesPerSecond: Double
+
+    init?(argument: String) {
+        var text = argument.hasSuffix("H/s") ? String(argument.dropLast(3)) : argument
+        text = text.trimmingCharacters(in: .whitespaces)
+        let units: [Character: Double] = [
+            "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+        ]
+        var factor = 1.0
+        if let last = text.last, let unit = units[last] {
+            factor = unit
+            text = text.dropLast().trimmingCharacters(in: .whitespaces)
+        }
+        guard let value = Double(text), value > 0, value.isFinite else { return nil }
+        hashesPerSecond = value * factor
+    }
+
+    init(_ hashesPerSecond: Double) { self.hashesPerSecond = hashesPerSecond }
+
+    var defaultValueDescription: String { Figures.hashRate(hashesPerSecond) }
+}
+
+/// A length of time: `90` (seconds), `500ms`, `30s`, `10m`, `24h`, `7d`.
+struct DurationArgument: ExpressibleByArgument, Sendable {
+    let interval: Interval
+
+    init?(argument: String) {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]
+        let unit = units.first { argument.hasSuffix($0.0) }
+        let text = unit.map { String(argument.dropLast($0.0.count)) } ?? argument
+        guard let value = Double(text), value > 0, value < 1e9 else { return nil }
+        interval = Interval(seconds: value * (unit?.1 ?? 1))
+    }
+
+    init(_ interval: Interval) { self.interval = interval }
+
+    var defaultValueDescription: String { Figures.duration(interval.seconds) }
+}
+
+enum Payout {
+    /// The script of an address on the lab's networks.
+    static func script(_ address: String?) throws -> Script? {
+        guard let address else { return nil }
+        guard let parsed = Address(address, network: .regtest) else {
+            throw CommandFault("\(address) is no regtest address (bcrt1…, m…, n… or 2…)")
+        }
+        return parsed.scriptPubKey
+    }
+}

@@ -1,0 +1,121 @@
+import ArgumentParser
+import DeviceModel
+import Experiments
+import Firmware
+import Hardware
+import NIOCore
+import NIOPosix
+import Rig
+import Runtime
+import SansIO
+import Stratum
+
+struct DeviceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "device",
+        abstract: "Runs one simulated mining device: firmware, chips, heat.",
+        discussion: """
+            Examples:
+              lab device --pool stratum2+tcp://127.0.0.1:34254/KEY
+              lab device --profile antminer-s19j-pro --scale 1e-12 --pool stratum+tcp://127.0.0.1:34255
+            """)
+
+    @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
+    @Option(help: "A name from `lab profile list`, or the path of a TOML file.") var profile = "bitaxe-gamma"
+    @Option(help: "The account at the pool.") var identity = "lab.device"
+    @Option(help: "Hashrate scale: nominal times this is announced and mined.") var scale = 1e-10
+    @Option(help: "Temperature of the room, °C.") var ambient = 25.0
+    @Option(help: "Seed of everything that is drawn.") var seed: UInt64 = 1
+    @Flag(help: "Skip the boot.") var instantBoot = false
+    @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
+    var config: String?
+
+    func validate() throws {
+        guard !pool.isEmpty else { throw ValidationError("--pool URL is needed: see lab device --help") }
+        guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be above 0 and at most 1") }
+    }
+
+    func run() async throws {
+        let runtime = LabRuntime(threads: 1)
+        var rig = RigConfiguration(
+            profile: try ProfileCommand.library.load(profile), pools: pool, userIdentity: identity,
+            seed: seed,
+            stream: 0, wallClock: runtime.world.wallClock)
+        rig.hashrateScale = scale
+        rig.ambient = Celsius(ambient)
+        rig.instantBoot = instantBoot
+        rig.secretSeed = LiveWorld.entropy(32)
+        try await DeviceRunner.run(rig, runtime: runtime)
+    }
+}
+
+struct MinerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "miner",
+        abstract: "Mines with this machine's CPU: every nonce is hashed.",
+        discussion: """
+            Examples:
+              lab miner --pool stratum+tcp://127.0.0.1:34255
+              lab miner --pool stratum2+tcp://127.0.0.1:34254/KEY --hash-rate 5M
+            """)
+
+    @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
+    @Option(help: "The account at the pool.") var identity = "lab.cpu"
+    @Option(help: "The most it hashes; without one as fast as one core goes.") var hashRate: HashRateArgument?
+    @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
+    var config: String?
+
+    func validate() throws {
+        guard !pool.isEmpty else { throw ValidationError("--pool URL is needed: see lab miner --help") }
+    }
+
+    func run() async throws {
+        let runtime = LabRuntime(threads: 1)
+        let rig = DeviceRunner.cpuMiner(
+            pools: pool, identity: identity, hashRate: hashRate?.hashesPerSecond, runtime: runtime)
+        try await DeviceRunner.run(rig, runtime: runtime)
+    }
+}
+
+enum DeviceRunner {
+    static func cpuMiner(
+        pools: [PoolURL], identity: String, hashRate: Double?, runtime: LabRuntime
+    ) -> RigConfiguration {
+        var rig = RigConfiguration(
+            profile: .cpuMiner, pools: pools, userIdentity: identity,
+            seed: runtime.world.wallClock.unixNanosecondsAtStart,
+            stream: 0, wallClock: runtime.world.wallClock)
+        rig.engine = .hash(maxRate: hashRate.map { HashRate($0) })
+        rig.secretSeed = LiveWorld.entropy(32)
+        return rig
+    }
+
+    static func run(_ configuration: RigConfiguration, runtime: LabRuntime) async throws {
+        let stop = StopSignal()
+        let log = EventLog(prints: true)
+        let observatory = Observatory(log: log)
+        let name = configuration.userIdentity
+        let rigs = RigService.start([configuration], runtime: runtime, loops: [runtime.group.next()]) {
+            _, observation, _ in observatory.rig(name, observation)
+        }
+        log.note("\(configuration.profile.name) as \(name) for \(configuration.pools[0])")
+        let reporter = Task { await report(rigs, log: log) }
+        _ = await stop.wait()
+        reporter.cancel()
+        await rigs.stop()
+    }
+
+    /// A line of figures every ten seconds.
+    private static func report(_ rigs: RigService, log: EventLog) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(10))
+            guard !Task.isCancelled, let (_, snapshot) = await rigs.snapshots(first: 1).first else { return }
+            let rate = Figures.hashRate(snapshot.provenHashRate.hashesPerSecond)
+            log.note(
+                "\(snapshot.phase.rawValue): \(rate), \(snapshot.accepted) accepted, \(snapshot.rejected) rejected, "
+                    + "difficulty \(Figures.difficulty(snapshot.difficulty)), "
+                    + "\(Figures.decimal(snapshot.chipTemperature.degrees, 1)) °C, "
+                    + "\(Figures.decimal(snapshot.inputPower.watts, 1)) W")
+        }
+    }
+}

@@ -1,0 +1,189 @@
+import ArgumentParser
+import Bitcoin
+import Chain
+import Pool
+import Runtime
+import SansIO
+import Stratum
+
+/// Options that every live role has.
+struct RoleOptions: ParsableArguments {
+    @Option(help: "The directory of state and keys, locked while in use.")
+    var data = LabRuntime.defaultData
+
+    @Option(help: "The address to listen on.")
+    var bind = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
+    var config: String?
+
+    func directory(_ role: String) throws -> DataDirectory { try DataDirectory("\(data)/\(role)") }
+}
+
+/// Runs until a signal and then stops in order.
+enum RoleRunner {
+    static func run(_ log: EventLog, until stop: StopSignal, ending: () async -> Void) async {
+        let why = await stop.wait()
+        log.note("\(why), stopping")
+        await ending()
+    }
+}
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Runs the Bitcoin node: JSON-RPC, peer-to-peer port, template provider.",
+        discussion: """
+            Examples:
+              lab node
+              lab node --data /tmp/node --rpc-port 18443 --template-port 8442
+              lab node --network labnet --block-hashes 1e7
+            """)
+
+    @OptionGroup var role: RoleOptions
+    @OptionGroup var network: NetworkOptions
+    @Option(help: "JSON-RPC over HTTP; 0 takes a free port.") var rpcPort: UInt16 = 18_443
+    @Option(help: "Bitcoin's peer-to-peer protocol; 0 takes a free port.") var p2pPort: UInt16 = 18_444
+    @Option(help: "Stratum V2 template distribution; 0 takes a free port.") var templatePort: UInt16 = 8_442
+    @Option(help: "RPC user beside the cookie.") var rpcUser = "lab"
+    @Option(help: "RPC password.") var rpcPassword = "lab"
+
+    func run() async throws {
+        let stop = StopSignal()
+        let log = EventLog(prints: true)
+        let runtime = LabRuntime(threads: 1)
+        let directory = try role.directory("node")
+        var settings = NodeSettings()
+        settings.network = network.parameters
+        settings.host = role.bind
+        (settings.rpcPort, settings.peerPort, settings.templatePort) = (rpcPort, p2pPort, templatePort)
+        (settings.rpcUser, settings.rpcPassword) = (rpcUser, rpcPassword)
+        let observatory = Observatory(log: log)
+        let node = try await NodeService.start(
+            settings, runtime: runtime, directory: directory, keys: KeyRing(directory)
+        ) { observation, now in
+            observatory.node(observation, at: now)
+            if observation == .stopRequested { stop.request("stop was called") }
+        }
+        log.note("node on \(settings.network.name): rpc http://\(node.rpc), peers \(node.peer)")
+        log.note("templates \(node.templates), authority \(node.templateAuthority)")
+        log.note("cookie \(node.cookiePath); \(node.restoredRecords) records restored")
+        await RoleRunner.run(log, until: stop) { await node.stop() }
+    }
+}
+
+struct PoolCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pool",
+        abstract: "Runs the Stratum V2 pool server.",
+        discussion: """
+            Examples:
+              lab pool --templates 127.0.0.1:8442
+              lab pool --templates 127.0.0.1:8442 --templates-authority 9c… --shares-per-minute 20
+            """)
+
+    @OptionGroup var role: RoleOptions
+    @Option(help: "Stratum V2 mining; 0 takes a free port.") var port: UInt16 = 34_254
+    @Option(help: "Job declaration server; 0 takes a free port.") var jdsPort: UInt16 = 34_264
+    @Option(help: "Job declaration client; 0 takes a free port.") var jdcPort: UInt16 = 34_265
+    @Option(help: "The template provider, host:port.")
+    var templates = Endpoint(host: "127.0.0.1", port: 8_442)
+    @Option(help: "Its authority key; without one its certificate is not checked.")
+    var templatesAuthority: AuthorityPublicKey?
+    @Option(help: "The address that rewards go to; without one a key of the data directory.") var payout:
+        String?
+    @Option(help: "Shares per minute and channel that vardiff aims at.") var sharesPerMinute = 6.0
+    @Option(help: "Text in the coinbase, at most 61 bytes.") var signature = "/mining-lab/"
+
+    func validate() throws {
+        guard sharesPerMinute > 0, sharesPerMinute <= 6_000 else {
+            throw ValidationError("--shares-per-minute must be above 0 and at most 6000")
+        }
+    }
+
+    func run() async throws {
+        let stop = StopSignal()
+        let log = EventLog(prints: true)
+        let runtime = LabRuntime(threads: 1)
+        let directory = try role.directory("pool")
+        var settings = PoolSettings(templates: templates)
+        settings.host = role.bind
+        settings.port = port
+        settings.jobDeclarationServerPort = jdsPort
+        settings.jobDeclarationClientPort = jdcPort
+        settings.templateAuthority = templatesAuthority
+        settings.payout = try Payout.script(payout)
+        settings.sharesPerMinute = sharesPerMinute
+        settings.signature = signature
+        let observatory = Observatory(log: log)
+        let pool = try await PoolService.start(
+            settings, runtime: runtime, keys: KeyRing(directory)
+        ) { observation, now in observatory.pool(observation, at: now) }
+        log.note("pool \(pool.url)")
+        log.note(
+            "job declaration (not available yet) \(pool.jobDeclarationServer), \(pool.jobDeclarationClient)")
+        await RoleRunner.run(log, until: stop) { await pool.stop() }
+        let counts = observatory.counts
+        log.note(
+            "\(counts.accepted) shares accepted, \(counts.rejected) rejected, \(counts.blocksFound) blocks")
+    }
+}
+
+struct TranslatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "translator",
+        abstract: "Translates Stratum V1 miners to a Stratum V2 pool.",
+        discussion: """
+            Examples:
+              lab translator --pool stratum2+tcp://127.0.0.1:34254/KEY
+              lab translator --pool stratum2+tcp://pool.example:34254/KEY --identity account --port 34255
+            """)
+
+    @OptionGroup var role: RoleOptions
+    @Option(help: "Upstream pools in order of preference; may be given several times.") var pool: [PoolURL]
+    @Option(help: "Stratum V1; 0 takes a free port.") var port: UInt16 = 34_255
+    @Option(help: "The account at the pool; channels open as identity.worker.") var identity = ""
+    @Option(help: "Announced for a miner that suggests no difficulty.") var hashRate = HashRateArgument(1e9)
+    @Option(help: "Shares per minute that the pool aims at.") var sharesPerMinute = 6.0
+
+    func validate() throws {
+        guard !pool.isEmpty else { throw ValidationError("--pool stratum2+tcp://host:port/KEY is needed") }
+        for url in pool where !url.isV2 {
+            throw ValidationError(
+                "--pool \(url) is Stratum V1; a translator needs stratum2+tcp://host:port/KEY")
+        }
+    }
+
+    func run() async throws {
+        let stop = StopSignal()
+        let log = EventLog(prints: true)
+        let runtime = LabRuntime(threads: 1)
+        let translator = try await TranslatorService.start(
+            upstreams: pool, listen: Endpoint(host: role.bind, port: port), identity: identity,
+            hashRate: hashRate.hashesPerSecond, sharesPerMinute: sharesPerMinute, runtime: runtime
+        ) { observation, _ in TranslatorLines.note(observation, in: log) }
+        log.note("translator stratum+tcp://\(translator.stratumV1) -> \(pool[0].endpoint)")
+        await RoleRunner.run(log, until: stop) { await translator.stop() }
+    }
+}
+
+/// A translator's observations as lines.
+enum TranslatorLines {
+    static func note(_ observation: TranslatorObservation, in log: EventLog) {
+        switch observation {
+        case .minerAuthorized(_, let worker, let agent): log.note("V1 miner \(worker) (\(agent))")
+        case .minerDisconnected(_, let reason): log.note("V1 miner left: \(reason)")
+        case .channelRefused(_, let code): log.note("translator: the pool refused a channel: \(code)")
+        case .shareRejectedUpstream(_, let code): log.note("translator: the pool refused a share: \(code)")
+        case .upstream(.ready(let endpoint)): log.note("translator: pool \(endpoint) ready")
+        case .upstream(.refused(let endpoint, let code)):
+            log.note("translator: pool \(endpoint) refused: \(code)")
+        case .upstream(.lost(let endpoint, let reason)):
+            log.note("translator: pool \(endpoint) lost: \(reason)")
+        case .upstream(.dialing), .minerConnected, .channelOpened, .jobForwarded, .targetChanged,
+            .shareForwarded,
+            .shareRefused, .sharesCredited:
+            break
+        }
+    }
+}

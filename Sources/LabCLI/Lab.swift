@@ -1,0 +1,70 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Runtime
+
+/// The program. `lab` alone lists the commands.
+@main
+struct Lab: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lab",
+        abstract:
+            "The laboratory for Bitcoin mining: devices, pool, node and explorer, real or in virtual time.",
+        discussion: """
+            Start with `lab up`. Every service binds to 127.0.0.1 unless told otherwise. A role's options can also \
+            stand in a TOML file: `lab pool --config pool.toml`, one key per option.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            UpCommand.self, NodeCommand.self, PoolCommand.self, TranslatorCommand.self, DeviceCommand.self,
+            MinerCommand.self, FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
+            ProfileCommand.self,
+        ])
+
+    static func main() async {
+        do {
+            let arguments = try ConfigurationFile.expand(
+                Array(CommandLine.arguments.dropFirst()), of: Lab.self)
+            if arguments.isEmpty {
+                Output.text(helpMessage() + "\n")
+                return
+            }
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.end(with: error)
+        }
+    }
+}
+
+/// One table of failures and exit statuses.
+enum Failure {
+    /// sysexits(3): usage, unusable input, service unavailable.
+    static func status(of error: any Error) -> Int32 {
+        switch error {
+        case is FileError: 65
+        case is ListenError, is StoreError, is StoreFault: 69
+        case let code as ExitCode: code.rawValue
+        default: 1
+        }
+    }
+
+    static func end(with error: any Error) -> Never {
+        switch error {
+        case is FileError, is ListenError, is StoreError, is StoreFault, is CommandFault:
+            Output.fault("\(error)")
+            exit(status(of: error))
+        default: Lab.exit(withError: error)
+        }
+    }
+}
+
+/// A command that cannot do what was asked, in one line.
+struct CommandFault: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

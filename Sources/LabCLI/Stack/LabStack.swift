@@ -1,0 +1,168 @@
+import Bitcoin
+import Chain
+import DeviceModel
+import Explorer
+import Firmware
+import Hardware
+import JSONText
+import NIOPosix
+import Pool
+import Rig
+import Runtime
+import SansIO
+import Stratum
+
+/// What `lab up` starts.
+struct LabStackSettings: Sendable {
+    var network = NetworkParameters.regtest
+    var ports = Ports(.standard)
+    var profile: DeviceProfile
+    var profileName: String
+    var hashrateScale: Double
+    var sharesPerMinute: Double
+    /// Hashes a second of the CPU miner.
+    var minerHashRate: Double
+}
+
+/// The whole stack on loopback: node, pool, translator, a device, a CPU miner, explorer.
+final class LabStack: Sendable {
+    let settings: LabStackSettings
+    let runtime: LabRuntime
+    let observatory: Observatory
+    let node: NodeService
+    let pool: PoolService
+    let translator: TranslatorService
+    let rigs: RigService
+    let explorer: ExplorerTask
+    private let feed: LabFeedSource
+
+    static func start(
+        _ settings: LabStackSettings, directory: DataDirectory, log: EventLog,
+        onStopRequest: @escaping @Sendable () -> Void
+    ) async throws -> LabStack {
+        let runtime = LabRuntime(threads: 4)
+        let keys = try KeyRing(directory)
+        let observatory = Observatory(log: log)
+        let ports = settings.ports
+
+        var nodeSettings = NodeSettings()
+        nodeSettings.network = settings.network
+        (nodeSettings.rpcPort, nodeSettings.peerPort) = (ports.rpc, ports.peer)
+        nodeSettings.templatePort = ports.templates
+        let node = try await NodeService.start(
+            nodeSettings, runtime: runtime, directory: directory, keys: keys
+        ) { observation, now in
+            observatory.node(observation, at: now)
+            if observation == .stopRequested { onStopRequest() }
+        }
+        log.note("node: \(node.restoredRecords) records restored, rpc http://\(node.rpc)")
+
+        var poolSettings = PoolSettings(templates: node.templates, templateAuthority: node.templateAuthority)
+        poolSettings.port = ports.pool
+        poolSettings.jobDeclarationServerPort = ports.jobDeclarationServer
+        poolSettings.jobDeclarationClientPort = ports.jobDeclarationClient
+        poolSettings.sharesPerMinute = settings.sharesPerMinute
+        poolSettings.payout = try await payout(from: node)
+        let pool = try await PoolService.start(poolSettings, runtime: runtime, keys: keys) {
+            observation, now in
+            observatory.pool(observation, at: now)
+        }
+        log.note("pool: \(pool.url)")
+
+        let translator = try await TranslatorService.start(
+            upstreams: [pool.url], listen: Endpoint(host: "127.0.0.1", port: ports.translator), identity: "",
+            hashRate: settings.minerHashRate, sharesPerMinute: settings.sharesPerMinute, runtime: runtime
+        ) { observation, _ in TranslatorLines.note(observation, in: log) }
+        log.note("translator: stratum+tcp://\(translator.stratumV1)")
+
+        let rigs = startRigs(
+            settings, pool: pool, translator: translator, runtime: runtime, observatory: observatory)
+        let feed = LabFeedSource(
+            observatory: observatory, node: node, pool: pool, translator: translator, rigs: rigs,
+            runtime: runtime,
+            network: settings.network.name)
+        let explorer = try await ExplorerTask(
+            ExplorerConfiguration(
+                port: Int(ports.explorer),
+                node: RPCEndpoint(
+                    host: node.rpc.host, port: Int(node.rpc.port), credentials: .cookie(path: node.cookiePath)
+                ),
+                feed: { await feed.feed() }))
+        log.note("explorer: http://127.0.0.1:\(explorer.port)")
+        return LabStack(
+            settings: settings, runtime: runtime, observatory: observatory, node: node, pool: pool,
+            translator: translator, rigs: rigs, explorer: explorer, feed: feed)
+    }
+
+    private init(
+        settings: LabStackSettings, runtime: LabRuntime, observatory: Observatory, node: NodeService,
+        pool: PoolService,
+        translator: TranslatorService, rigs: RigService, explorer: ExplorerTask, feed: LabFeedSource
+    ) {
+        self.settings = settings
+        self.runtime = runtime
+        self.observatory = observatory
+        self.node = node
+        self.pool = pool
+        self.translator = translator
+        self.rigs = rigs
+        self.explorer = explorer
+        self.feed = feed
+    }
+
+    var ready: JSON {
+        ReadyFile.value(
+            network: settings.network.name, node: node, pool: pool, translator: translator,
+            explorerPort: explorer.port)
+    }
+
+    func currentFeed() async -> LabFeed { await feed.feed() }
+
+    /// Miners first, so that nothing is found that nobody can take; the node last.
+    func stop() async {
+        await rigs.stop()
+        async let explorer: Void = explorer.stop()
+        await translator.stop()
+        await pool.stop()
+        await explorer
+        await node.stop()
+    }
+
+    private static func startRigs(
+        _ settings: LabStackSettings, pool: PoolService, translator: TranslatorService, runtime: LabRuntime,
+        observatory: Observatory
+    ) -> RigService {
+        let seed = runtime.world.wallClock.unixNanosecondsAtStart
+        var device = RigConfiguration(
+            profile: settings.profile, pools: [pool.url], userIdentity: "lab.\(settings.profileName)",
+            seed: seed,
+            stream: 1, wallClock: runtime.world.wallClock)
+        device.hashrateScale = settings.hashrateScale
+        device.secretSeed = LiveWorld.entropy(32)
+        let miner = DeviceRunner.cpuMiner(
+            pools: [PoolURL(scheme: .stratumV1, endpoint: translator.stratumV1)], identity: "lab.cpu",
+            hashRate: settings.minerHashRate, runtime: runtime)
+        let configurations = [device, miner]
+        let names = configurations.map(\.userIdentity)
+        return RigService.start(
+            configurations, runtime: runtime, loops: [runtime.group.next(), runtime.group.next()]
+        ) { index, observation, _ in observatory.rig(names[index], observation) }
+    }
+
+    /// An address of the node's own wallet `lab`, so that what the lab mines can be spent.
+    private static func payout(from node: NodeService) async throws -> Script {
+        let client = RPCClient(
+            endpoint: RPCEndpoint(
+                host: node.rpc.host, port: Int(node.rpc.port),
+                credentials: .password(user: node.rpcUser, password: node.rpcPassword)))
+        defer { Task { await client.close() } }
+        // The wallet exists already when the data directory is not new, loaded or not.
+        _ = try await client.call("createwallet", ["lab"])
+        _ = try await client.call("loadwallet", ["lab"])
+        let address = try await client.call("getnewaddress", ["pool"]).get()
+        guard let text = address.stringValue, let parsed = Address(text, network: .regtest) else {
+            throw CommandFault("the node's wallet gave no address: \(address.text)")
+        }
+        return parsed.scriptPubKey
+    }
+}

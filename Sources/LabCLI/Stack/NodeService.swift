@@ -1,0 +1,69 @@
+import Bitcoin
+import Chain
+import Foundation
+import NIOPosix
+import Runtime
+import SansIO
+import Stratum
+
+/// What an operator decides about a node.
+struct NodeSettings: Sendable {
+    var network = NetworkParameters.regtest
+    var host = "127.0.0.1"
+    var rpcPort: UInt16 = 18_443
+    var peerPort: UInt16 = 18_444
+    var templatePort: UInt16 = 8_442
+    var rpcUser: String?
+    var rpcPassword: String?
+}
+
+/// A node in the live world: its machine on its own event loop, its journals in the data directory.
+struct NodeService: Sendable {
+    let host: MachineHost<NodeMachine>
+    let settings: NodeSettings
+    let rpc: Endpoint
+    let peer: Endpoint
+    let templates: Endpoint
+    let templateAuthority: AuthorityPublicKey
+    let cookiePath: String
+    let rpcUser: String
+    let rpcPassword: String
+    /// Blocks read back from the journal.
+    let restoredRecords: Int
+
+    static func start(
+        _ settings: NodeSettings, runtime: LabRuntime, directory: DataDirectory, keys: KeyRing,
+        observer: @escaping @Sendable (NodeObservation, Instant) -> Void
+    ) async throws -> NodeService {
+        let user = settings.rpcUser ?? "lab"
+        let password = settings.rpcPassword ?? "lab"
+        let cookie = "__cookie__:" + LiveWorld.entropy(32).hex
+        let configuration = NodeConfiguration(
+            network: settings.network, clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
+            rpcCredentials: "\(user):\(password)", cookie: cookie)
+        let host = MachineHost(
+            NodeMachine(configuration), loop: runtime.group.next(), world: runtime.world, observer: observer)
+        let name = settings.network.name
+        let records = try await host.open(
+            stores: [(.blocks, name: "\(name)-blocks.journal"), (.wallet, name: "\(name)-wallet.journal")],
+            under: directory)
+        let rpc = try await host.listen(.rpc, on: Endpoint(host: settings.host, port: settings.rpcPort))
+        let peer = try await host.listen(
+            .peerToPeer, on: Endpoint(host: settings.host, port: settings.peerPort))
+        let templates = try await host.listen(
+            .templateProvider, on: Endpoint(host: settings.host, port: settings.templatePort))
+        let cookiePath = directory.path(".cookie")
+        try DataDirectory.write(Array(cookie.utf8), to: cookiePath)
+        host.start()
+        return NodeService(
+            host: host, settings: settings, rpc: rpc, peer: peer, templates: templates,
+            templateAuthority: configuration.templateAuthority.publicKey, cookiePath: cookiePath,
+            rpcUser: user,
+            rpcPassword: password, restoredRecords: records)
+    }
+
+    func stop() async {
+        await host.stop()
+        try? FileManager.default.removeItem(atPath: cookiePath)
+    }
+}

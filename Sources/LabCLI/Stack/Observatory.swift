@@ -1,0 +1,185 @@
+import Bitcoin
+import Chain
+import Explorer
+import Firmware
+import Hardware
+import Pool
+import Rig
+import SansIO
+import Synchronization
+
+/// Gathers what the machines observe: counters for the live view, lines for the log, finders of blocks for the
+/// explorer. Called from every event loop, so it holds one short lock.
+final class Observatory: Sendable {
+    struct Counts: Sendable {
+        var height = 0
+        var tip = ""
+        var templates: UInt64 = 0
+        var transactions = 0
+        var accepted: UInt64 = 0
+        var rejected: UInt64 = 0
+        var stale: UInt64 = 0
+        var blocksFound = 0
+        var connections = 0
+        var isTemplateProviderReady = false
+        var poolDetail = "waiting for the template provider"
+    }
+
+    private struct State {
+        var counts = Counts()
+        var identities: [ChannelKey: String] = [:]
+        var finders: [String: BlockFinder] = [:]
+        var finderOrder: [String] = []
+        /// Accepted shares in each of the last seconds, for the rate.
+        var recent: [(second: UInt64, shares: UInt64)] = []
+    }
+
+    /// Finders of so many blocks are kept for the explorer.
+    private static let findersKept = 10_000
+    /// The window of the share rate in seconds.
+    private static let window: UInt64 = 10
+
+    private let state = Mutex(State())
+    let log: EventLog
+
+    init(log: EventLog) { self.log = log }
+
+    var counts: Counts { state.withLock { $0.counts } }
+    var finders: [String: BlockFinder] { state.withLock { $0.finders } }
+
+    /// Accepted shares a second over the last ten seconds.
+    func shareRate(at now: Instant) -> Double {
+        let second = now.nanoseconds / 1_000_000_000
+        return state.withLock { state in
+            let seconds = min(Self.window, max(1, second))
+            let sum = state.recent.filter { $0.second + seconds > second }.reduce(0) { $0 + $1.shares }
+            return Double(sum) / Double(seconds)
+        }
+    }
+
+    func node(_ observation: NodeObservation, at now: Instant) {
+        switch observation {
+        case .blockConnected(let height, let hash, let transactions, _, _, _, let source):
+            let finder = state.withLock { state in
+                state.counts.transactions += transactions
+                return state.finders[hash.displayHex]
+            }
+            let who = finder.map { " found by \($0.worker ?? $0.device)" } ?? Observatory.source(source)
+            log.note("block \(height)  \(hash.displayHex.prefix(20))…  \(transactions) tx\(who)")
+        case .blockDisconnected(let height, let hash):
+            log.note("block \(height) \(hash.displayHex.prefix(20))… left the best chain")
+        case .tipChanged(let height, let hash):
+            state.withLock {
+                $0.counts.height = height
+                $0.counts.tip = hash.displayHex
+            }
+        case .blockRejected(let hash, let reason, _):
+            log.note("block \(hash.displayHex.prefix(20))… refused: \(reason)")
+        case .blockStored(let height, let hash, _):
+            log.note("block \(height) \(hash.displayHex.prefix(20))… stored off the best chain")
+        case .transactionAccepted(let txid, let fee, let size):
+            log.note("transaction \(txid.displayHex.prefix(20))… in the mempool, \(fee) sat for \(size) vB")
+        case .templateIssued: state.withLock { $0.counts.templates += 1 }
+        case .templateClientConnected(_, let vendor, _): log.note("template client connected: \(vendor)")
+        case .templateClientDisconnected(_, let reason): log.note("template client left: \(reason)")
+        case .peerConnected(_, let agent): log.note("peer connected: \(agent)")
+        case .peerDisconnected(_, let reason): log.note("peer left: \(reason)")
+        case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested: break
+        }
+    }
+
+    func pool(_ observation: PoolObservation, at now: Instant) {
+        switch observation {
+        case .shareAccepted: count(accepted: 1, at: now)
+        case .shareRejected(_, let rejection):
+            state.withLock {
+                $0.counts.rejected += 1
+                if rejection == .stale { $0.counts.stale += 1 }
+            }
+        case .blockFound(let key, let hash, _, _): blockFound(by: key, hash: hash)
+        case .channelOpened(let key, let identity, let kind, let rate, _):
+            state.withLock { $0.identities[key] = identity }
+            log.note("channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))")
+        case .channelClosed(let key, let reason):
+            let identity = state.withLock { $0.identities.removeValue(forKey: key) }
+            log.note("channel \(key.channel) closed: \(identity ?? "unknown"): \(reason)")
+        case .channelRefused(_, let code): log.note("channel refused: \(code)")
+        case .setupRefused(_, let code): log.note("setup refused: \(code)")
+        case .connectionOpened: state.withLock { $0.counts.connections += 1 }
+        case .connectionClosed: state.withLock { $0.counts.connections -= 1 }
+        case .templateProvider(let provider): templateProvider(provider)
+        case .connectionReady, .jobIssued, .tipChanged, .targetChanged: break
+        }
+    }
+
+    func rig(_ name: String, _ observation: MinerObservation) {
+        switch observation {
+        case .phaseChanged(let phase): log.note("\(name): \(phase.rawValue)")
+        case .disconnected(_, let reason): log.note("\(name): disconnected: \(reason)")
+        case .throttled(let frequency): log.note("\(name): throttled to \(Int(frequency.megahertz)) MHz")
+        case .overheated: log.note("\(name): overheated, chips off")
+        case .fanFailed: log.note("\(name): fan failed")
+        case .shareRejected(_, let reason): log.note("\(name): share refused: \(reason.name)")
+        case .shareTooHard(let hashes):
+            log.note(
+                "\(name): the pool's shares need \(Figures.difficulty(hashes)) hashes each; lower --scale fits"
+            )
+        case .chipsMissing(let found, let expected): log.note("\(name): \(found) of \(expected) chips answer")
+        default: break
+        }
+    }
+
+    private func count(accepted shares: UInt64, at now: Instant) {
+        let second = now.nanoseconds / 1_000_000_000
+        state.withLock { state in
+            state.counts.accepted += shares
+            if let last = state.recent.indices.last, state.recent[last].second == second {
+                state.recent[last].shares += shares
+            } else {
+                state.recent.append((second, shares))
+                if state.recent.count > 2 * Int(Self.window) { state.recent.removeFirst(Int(Self.window)) }
+            }
+        }
+    }
+
+    private func blockFound(by key: ChannelKey, hash: Hash256) {
+        let name = hash.displayHex
+        state.withLock { state in
+            state.counts.blocksFound += 1
+            let identity = state.identities[key] ?? "channel \(key.channel)"
+            state.finders[name] = BlockFinder(device: identity, worker: identity, channelID: key.channel)
+            state.finderOrder.append(name)
+            if state.finderOrder.count > Self.findersKept {
+                for old in state.finderOrder.prefix(Self.findersKept / 2) { state.finders[old] = nil }
+                state.finderOrder.removeFirst(Self.findersKept / 2)
+            }
+        }
+    }
+
+    private func templateProvider(_ provider: TemplateProviderState) {
+        let detail: String
+        switch provider {
+        case .dialing: detail = "dialling the template provider"
+        case .ready: detail = "templates from the node"
+        case .lost(let reason): detail = "template provider lost: \(reason)"
+        case .templateUnusable(let id, let why): detail = "template \(id) unusable: \(why)"
+        }
+        let isReady = provider == .ready
+        let changed = state.withLock { state in
+            let changed = state.counts.poolDetail != detail
+            state.counts.poolDetail = detail
+            state.counts.isTemplateProviderReady = isReady
+            return changed
+        }
+        if changed { log.note("pool: \(detail)") }
+    }
+
+    private static func source(_ source: BlockSource) -> String {
+        switch source {
+        case .rpc: " by RPC"
+        case .command, .generated: " generated"
+        case .peer: " from a peer"
+        case .templateClient: " from a template client"
+        }
+    }
+}

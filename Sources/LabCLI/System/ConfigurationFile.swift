@@ -1,0 +1,69 @@
+import ArgumentParser
+import DeviceModel
+import Experiments
+import Foundation
+
+/// `--config FILE`: a TOML file whose keys are a command's long options. It is read into options that stand before
+/// those of the command line, so the command line wins.
+enum ConfigurationFile {
+    /// Answers `arguments` with `--config FILE` replaced by the file's content.
+    ///
+    /// - Throws: ``FileError`` with file, line, key and the nearest right spelling.
+    static func expand(_ arguments: [String], of command: any ParsableCommand.Type) throws -> [String] {
+        var rest = arguments
+        var options: [String] = []
+        while let index = rest.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) {
+            let path: String
+            if rest[index] == "--config" {
+                guard index + 1 < rest.count else {
+                    throw FileError(path: "--config", line: nil, message: "needs the path of a TOML file")
+                }
+                path = rest.remove(at: index + 1)
+            } else {
+                path = String(rest[index].dropFirst("--config=".count))
+            }
+            rest.remove(at: index)
+            guard
+                let subcommand = rest.first.flatMap({ name in
+                    command.configuration.subcommands.first { $0._commandName == name }
+                })
+            else {
+                throw FileError(path: path, line: nil, message: "--config follows the name of a command")
+            }
+            options += try read(path, for: subcommand)
+        }
+        guard !options.isEmpty, let name = rest.first else { return rest }
+        return [name] + options + rest.dropFirst()
+    }
+
+    private static func read(_ path: String, for command: any ParsableCommand.Type) throws -> [String] {
+        let file = try SettingsFile(path: path)
+        let known = names(of: command)
+        return try file.entries.flatMap { entry -> [String] in
+            let option = entry.path.replacingOccurrences(of: "_", with: "-")
+            guard known.contains(option) else {
+                let nearest = Spelling.nearest(to: option, among: known.sorted())
+                let hint =
+                    nearest.map { ": did you mean \($0)?" } ?? "; see lab \(command._commandName) --help"
+                throw FileError(
+                    path: path, line: entry.line,
+                    message: "\(entry.path) is no setting of lab \(command._commandName)\(hint)")
+            }
+            switch entry.value {
+            case .boolean(let isOn): return isOn ? ["--\(option)"] : []
+            case .text(let text): return ["--\(option)=\(text)"]
+            case .integer(let number): return ["--\(option)=\(number)"]
+            case .number(let number): return ["--\(option)=\(number)"]
+            }
+        }
+    }
+
+    /// The long options of a command, as its own help lists them.
+    private static func names(of command: any ParsableCommand.Type) -> Set<String> {
+        var names: Set<String> = []
+        for match in command.helpMessage(columns: 200).matches(of: /--([a-z][a-z0-9-]*)/) {
+            names.insert(String(match.1))
+        }
+        return names.subtracting(["help", "version", "config"])
+    }
+}

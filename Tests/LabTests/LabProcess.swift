@@ -1,0 +1,159 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// The built program as a user runs it.
+final class LabProcess: Sendable {
+    static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// LAB_BINARY, or the program that was built with these tests.
+    static let binary =
+        ProcessInfo.processInfo.environment["LAB_BINARY"] ?? "\(root)/.build/debug/lab"
+
+    private struct Lines {
+        var output = ""
+        var fault = ""
+    }
+
+    private let process: Process
+    private let lines = Mutex(Lines())
+
+    init(_ arguments: [String], input: String? = nil) throws {
+        process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.binary)
+        process.arguments = arguments
+        var environment = ProcessInfo.processInfo.environment
+        environment["LAB_ROOT"] = Self.root
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        process.environment = environment
+        let output = Pipe()
+        let fault = Pipe()
+        process.standardOutput = output
+        process.standardError = fault
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        collect(output) { $0.output += $1 }
+        collect(fault) { $0.fault += $1 }
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    var output: String { lines.withLock { $0.output } }
+    var fault: String { lines.withLock { $0.fault } }
+    var isRunning: Bool { process.isRunning }
+    var identifier: Int32 { process.processIdentifier }
+
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// The exit status, or nil when it still runs after `seconds`.
+    func status(within seconds: Double) async throws -> Int32? {
+        _ = try await Poll.until(seconds: seconds) { !self.process.isRunning }
+        guard !process.isRunning else { return nil }
+        return process.terminationStatus
+    }
+
+    /// Runs to the end and answers status, output and error output.
+    static func run(
+        _ arguments: [String], within seconds: Double = 60
+    ) async throws -> (status: Int32?, output: String, fault: String) {
+        let process = try LabProcess(arguments)
+        let status = try await process.status(within: seconds)
+        // The pipes are read by their own threads; they end with the process.
+        _ = try await Poll.until(seconds: 2) { process.isDrained }
+        return (status, process.output, process.fault)
+    }
+
+    private let drained = Atomic(0)
+    private var isDrained: Bool { drained.load(ordering: .acquiring) == 2 }
+
+    private func collect(_ pipe: Pipe, _ append: @escaping @Sendable (inout Lines, String) -> Void) {
+        let handle = pipe.fileHandleForReading
+        Thread.detachNewThread { [weak self] in
+            while true {
+                let data = handle.availableData
+                guard !data.isEmpty, let self else { break }
+                self.lines.withLock { append(&$0, String(decoding: data, as: UTF8.self)) }
+            }
+            self?.drained.add(1, ordering: .releasing)
+        }
+    }
+}
+
+enum Poll {
+    /// Asks `condition` every 20 ms until it holds or the time is over.
+    static func until(seconds: Double, _ condition: () async throws -> Bool) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            if try await condition() { return true }
+            guard ContinuousClock.now < deadline else { return false }
+            await pause()
+        }
+    }
+
+    private static func pause() async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(20)) { continuation.resume() }
+        }
+    }
+}
+
+/// A directory that goes with its test.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("lab-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// `lab up` in its scriptable form.
+final class RunningLab: Sendable {
+    let process: LabProcess
+    let ready: [String: [String: String]]
+    let network: String
+
+    init(data: String, arguments: [String] = []) async throws {
+        let file = data + "/ready-\(UUID().uuidString).json"
+        let process = try LabProcess(
+            ["up", "--data", data, "--ready", file, "--ports", "auto"] + arguments)
+        self.process = process
+        let appeared = try await Poll.until(seconds: 60) {
+            FileManager.default.fileExists(atPath: file) || !process.isRunning
+        }
+        try #require(appeared && process.isRunning, "\(process.output)\n\(process.fault)")
+        let data = try #require(FileManager.default.contents(atPath: file))
+        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        network = try #require(object["network"] as? String)
+        ready = object.compactMapValues { $0 as? [String: String] }
+    }
+
+    func value(_ role: String, _ key: String) throws -> String {
+        try #require(ready[role]?[key], "\(role).\(key)")
+    }
+
+    func port(_ role: String) throws -> UInt16 {
+        let address = try value(role, role == "rpc" || role == "explorer" ? "url" : "address")
+        return try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+    }
+
+    /// The standard output of `lab cli METHOD …` against this lab.
+    func cli(_ arguments: String...) async throws -> String {
+        let result = try await LabProcess.run(["cli", "-rpcport=\(try port("rpc"))"] + arguments)
+        try #require(result.status == 0, "\(arguments): \(result.fault)")
+        return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func height() async throws -> Int { try #require(Int(try await cli("getblockcount"))) }
+
+    func stop() async throws {
+        process.signal(SIGTERM)
+        let status = try await process.status(within: 10)
+        #expect(status == 0, "\(process.output)\n\(process.fault)")
+    }
+}
