@@ -13,6 +13,7 @@ public struct ByteWriter: Sendable {
     @inlinable
     public var count: Int { bytes.count }
 
+    @inlinable
     public mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
 
     @inlinable
@@ -37,18 +38,25 @@ public struct ByteWriter: Sendable {
     @inlinable
     public mutating func write(bigEndian64 value: UInt64) { integer(value.bigEndian) }
 
+    @inlinable
     public mutating func write(_ source: [UInt8]) { bytes.append(contentsOf: source) }
+    @inlinable
     public mutating func write(_ source: ArraySlice<UInt8>) { bytes.append(contentsOf: source) }
+    @inlinable
     public mutating func write(_ span: RawSpan) {
         span.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
+    @inlinable
     public mutating func write(_ raw: UnsafeRawBufferPointer) { bytes.append(contentsOf: raw) }
+    @inlinable
     public mutating func write(utf8 text: String) { bytes.append(contentsOf: text.utf8) }
+    @inlinable
     public mutating func write(repeating byte: UInt8, count: Int) {
         bytes.append(contentsOf: repeatElement(byte, count: count))
     }
 
     /// Bitcoin's CompactSize: 1, 3, 5 or 9 bytes.
+    @inlinable
     public mutating func write(compactSize value: UInt64) {
         switch value {
         case ..<0xfd: write(u8: UInt8(value))
@@ -81,6 +89,7 @@ public struct ByteWriter: Sendable {
     }
 
     /// Lends the bytes from `offset` to the end for in-place change (encryption).
+    @inlinable
     public mutating func withMutableBytes<R>(
         from offset: Int, _ body: (UnsafeMutableRawBufferPointer) -> R
     ) -> R {
@@ -90,17 +99,19 @@ public struct ByteWriter: Sendable {
         }
     }
 
+    @inlinable
     public mutating func truncate(to count: Int) {
         bytes.removeSubrange(count...)
     }
 
     /// Empties and keeps the storage.
+    @inlinable
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    @usableFromInline
+    @inlinable
     mutating func append(_ byte: UInt8) { bytes.append(byte) }
 
-    @usableFromInline
+    @inlinable
     mutating func integer<T: FixedWidthInteger>(_ value: T) {
         withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) }
     }

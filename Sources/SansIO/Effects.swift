@@ -24,15 +24,21 @@ public enum Effect<Observation: Sendable & Equatable>: Sendable, Equatable {
 
 /// The ordered effects of one machine call, owned and reused by the driver.
 public struct EffectBuffer<Observation: Sendable & Equatable>: ~Copyable {
-    public private(set) var effects: [Effect<Observation>] = []
+    @usableFromInline var pending: [Effect<Observation>] = []
     @usableFromInline var arena = ByteWriter()
 
+    @inlinable
     public init() {
-        effects.reserveCapacity(16)
+        pending.reserveCapacity(16)
         arena.reserveCapacity(4096)
     }
 
-    public var isEmpty: Bool { effects.isEmpty }
+    /// In the order in which they must be carried out.
+    @inlinable
+    public var effects: [Effect<Observation>] { pending }
+
+    @inlinable
+    public var isEmpty: Bool { pending.isEmpty }
 
     @inlinable
     public mutating func emit(_ effect: Effect<Observation>) { append(effect) }
@@ -74,16 +80,18 @@ public struct EffectBuffer<Observation: Sendable & Equatable>: ~Copyable {
     public func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { arena.bytes[range] }
 
     /// Lends the bytes of a range without a copy.
+    @inlinable
     public func withBytes<R>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         arena.bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// Forgets everything and keeps the storage; the driver calls it after each complete drain.
+    @inlinable
     public mutating func reset() {
-        effects.removeAll(keepingCapacity: true)
+        pending.removeAll(keepingCapacity: true)
         arena.removeAll()
     }
 
-    @usableFromInline
-    mutating func append(_ effect: Effect<Observation>) { effects.append(effect) }
+    @inlinable
+    mutating func append(_ effect: Effect<Observation>) { pending.append(effect) }
 }

@@ -3,22 +3,29 @@ import SansIO
 /// Names a machine in a virtual world.
 public struct NodeID: Hashable, Sendable {
     public let index: Int32
+
+    @usableFromInline
+    init(index: Int32) { self.index = index }
 }
 
-/// A machine in its world, with its kind erased: what the world calls for each event.
-class Node {
+/// A machine in its world, with its kind erased into closures. They are made where the machine's type is known, so
+/// the compiler makes a driver for that very type; methods of a generic class would run unspecialised.
+@usableFromInline
+final class Node {
     /// The deadline that is in the heap for this node; later entries are stale.
     var armed = Instant.distantFuture
     var lastConnection: UInt64 = 0
     /// Connection ids of this node to the world's connections.
-    var connections: [ConnectionID: Int32] = [:]
+    @usableFromInline var connections: [ConnectionID: Int32] = [:]
+    let calls: NodeCalls
+    /// The `MachineBox` of the machine, for whoever knows its type.
+    let box: AnyObject
 
-    func opened(_ id: ConnectionID, _ origin: ConnectionOrigin, at now: Instant) { fatalError("abstract") }
-    func received(_ bytes: [UInt8], on id: ConnectionID, at now: Instant) { fatalError("abstract") }
-    func closed(_ id: ConnectionID, _ reason: CloseReason, at now: Instant) { fatalError("abstract") }
-    func dialFailed(_ dial: DialID, _ reason: CloseReason, at now: Instant) { fatalError("abstract") }
-    func deadlineReached(at now: Instant) { fatalError("abstract") }
-    var nextDeadline: Instant? { fatalError("abstract") }
+    @usableFromInline
+    init(calls: NodeCalls, box: AnyObject) {
+        self.calls = calls
+        self.box = box
+    }
 
     func nextConnectionID() -> ConnectionID {
         lastConnection += 1
@@ -26,13 +33,52 @@ class Node {
     }
 }
 
-final class MachineNode<M: Machine & ~Copyable>: Node {
-    var machine: M
-    var effects = EffectBuffer<M.Observation>()
-    unowned let world: VirtualWorld
-    let id: NodeID
-    let observer: (M.Observation, Instant) -> Void
+/// What the world tells a machine.
+@usableFromInline
+struct NodeCalls {
+    @usableFromInline var opened: (ConnectionID, ConnectionOrigin, Instant) -> Void
+    @usableFromInline var received: ([UInt8], ConnectionID, Instant) -> Void
+    @usableFromInline var closed: (ConnectionID, CloseReason, Instant) -> Void
+    @usableFromInline var dialFailed: (DialID, CloseReason, Instant) -> Void
+    @usableFromInline var deadlineReached: (Instant) -> Void
+    @usableFromInline var nextDeadline: () -> Instant?
 
+    @inlinable
+    init<M: Machine & ~Copyable>(_ box: MachineBox<M>) {
+        opened = { id, origin, now in
+            box.machine.connectionOpened(id, origin: origin, at: now, into: &box.effects)
+            box.drain(at: now)
+        }
+        received = { bytes, id, now in
+            box.machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &box.effects)
+            box.drain(at: now)
+        }
+        closed = { id, reason, now in
+            box.machine.connectionClosed(id, reason: reason, at: now, into: &box.effects)
+            box.drain(at: now)
+        }
+        dialFailed = { dial, reason, now in
+            box.machine.dialFailed(dial, reason: reason, at: now, into: &box.effects)
+            box.drain(at: now)
+        }
+        deadlineReached = { now in
+            box.machine.deadlineReached(at: now, into: &box.effects)
+            box.drain(at: now)
+        }
+        nextDeadline = { box.machine.nextDeadline }
+    }
+}
+
+/// A machine with its effects and its observer.
+@usableFromInline
+final class MachineBox<M: Machine & ~Copyable> {
+    @usableFromInline var machine: M
+    @usableFromInline var effects = EffectBuffer<M.Observation>()
+    @usableFromInline unowned let world: VirtualWorld
+    @usableFromInline let id: NodeID
+    @usableFromInline let observer: (M.Observation, Instant) -> Void
+
+    @inlinable
     init(
         _ machine: consuming M, id: NodeID, world: VirtualWorld,
         observer: @escaping (M.Observation, Instant) -> Void
@@ -43,54 +89,27 @@ final class MachineNode<M: Machine & ~Copyable>: Node {
         self.observer = observer
     }
 
-    override var nextDeadline: Instant? { machine.nextDeadline }
-
-    override func opened(_ id: ConnectionID, _ origin: ConnectionOrigin, at now: Instant) {
-        machine.connectionOpened(id, origin: origin, at: now, into: &effects)
-        drain(at: now)
-    }
-
-    override func received(_ bytes: [UInt8], on id: ConnectionID, at now: Instant) {
-        machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &effects)
-        drain(at: now)
-    }
-
-    override func closed(_ id: ConnectionID, _ reason: CloseReason, at now: Instant) {
-        machine.connectionClosed(id, reason: reason, at: now, into: &effects)
-        drain(at: now)
-    }
-
-    override func dialFailed(_ dial: DialID, _ reason: CloseReason, at now: Instant) {
-        machine.dialFailed(dial, reason: reason, at: now, into: &effects)
-        drain(at: now)
-    }
-
-    override func deadlineReached(at now: Instant) {
-        machine.deadlineReached(at: now, into: &effects)
-        drain(at: now)
-    }
-
+    @inlinable
     func handle(_ command: consuming M.Command, at now: Instant) {
         machine.handle(command, at: now, into: &effects)
         drain(at: now)
     }
 
-    private func drain(at now: Instant) {
+    /// Carries out the effects of the last call, in order.
+    @inlinable
+    func drain(at now: Instant) {
         for effect in effects.effects {
             switch effect {
             case .send(let connection, let range):
-                guard let index = connections[connection] else { continue }
-                world.send(Array(effects.bytes(range)), on: index, from: id, at: now)
-            case .close(let connection, let reason):
-                guard let index = connections[connection] else { continue }
-                world.close(index, from: id, reason: reason, at: now)
-            case .dial(let dial, let endpoint): world.dial(dial, to: endpoint, from: id, at: now)
+                world.send(Array(effects.bytes(range)), on: connection, from: id)
+            case .close(let connection, let reason): world.close(connection, from: id, reason: reason)
+            case .dial(let dial, let endpoint): world.dial(dial, to: endpoint, from: id)
             case .store: world.storedRecords += 1
             case .pauseReads: break
             case .observe(let observation): observer(observation, now)
             }
         }
         effects.reset()
-        world.arm(self, id: id)
+        world.arm(id)
     }
 }

@@ -9,7 +9,7 @@ public final class VirtualWorld {
     public private(set) var eventCount: UInt64 = 0
     public private(set) var deliveredBytes: UInt64 = 0
     /// Records that machines stored; the virtual world keeps none.
-    public internal(set) var storedRecords: UInt64 = 0
+    public var storedRecords: UInt64 = 0
 
     private struct Connection {
         var dialer: NodeID
@@ -47,18 +47,27 @@ public final class VirtualWorld {
     public var digest: UInt64 { hash }
 
     /// Adds a machine. `link` is the path between it and whatever it dials; nil for the loopback.
+    @inlinable
     public func add<M: Machine & ~Copyable>(
         _ machine: consuming M, listening: [(ListenerID, Endpoint)] = [], link: LinkProfile? = nil,
         observer: @escaping (M.Observation, Instant) -> Void
     ) -> NodeID {
-        let id = NodeID(index: Int32(nodes.count))
-        let node = MachineNode(machine, id: id, world: self, observer: observer)
+        let id = nextNodeID
+        let box = MachineBox(machine, id: id, world: self, observer: observer)
+        insert(Node(calls: NodeCalls(box), box: box), listening: listening, link: link)
+        return id
+    }
+
+    @usableFromInline var nextNodeID: NodeID { NodeID(index: Int32(nodes.count)) }
+
+    @usableFromInline
+    func insert(_ node: Node, listening: [(ListenerID, Endpoint)], link: LinkProfile?) {
+        let id = nextNodeID
         nodes.append(node)
         for (port, endpoint) in listening { listeners[endpoint] = (id, port) }
         links[id] = link
         heap.push(.deadline(node: id.index), at: now)
         node.armed = now
-        return id
     }
 
     /// Hands a command to a machine, now.
@@ -93,8 +102,10 @@ public final class VirtualWorld {
 
     // MARK: what nodes ask for
 
-    func arm(_ node: Node, id: NodeID) {
-        guard let next = node.nextDeadline else {
+    @usableFromInline
+    func arm(_ id: NodeID) {
+        let node = nodes[Int(id.index)]
+        guard let next = node.calls.nextDeadline() else {
             node.armed = .distantFuture
             return
         }
@@ -103,40 +114,38 @@ public final class VirtualWorld {
         heap.push(.deadline(node: id.index), at: max(next, now))
     }
 
-    func send(_ bytes: [UInt8], on index: Int32, from node: NodeID, at now: Instant) {
-        let fromDialer = isDialer(node, of: index)
+    @usableFromInline
+    func send(_ bytes: [UInt8], on id: ConnectionID, from node: NodeID) {
+        guard let index = nodes[Int(node.index)].connections[id] else { return }
         let i = Int(index)
-        if fromDialer {
-            if let cut = connections[i].toListener.cut(of: bytes.count) {
-                enqueue(Array(bytes[..<cut]), on: index, toDialer: false)
-                enqueue(Array(bytes[cut...]), on: index, toDialer: false)
-            } else {
-                enqueue(bytes, on: index, toDialer: false)
-            }
-        } else {
+        if connections[i].dialer != node {
             enqueue(bytes, on: index, toDialer: true)
+        } else if let cut = connections[i].toListener.cut(of: bytes.count) {
+            enqueue(Array(bytes[..<cut]), on: index, toDialer: false)
+            enqueue(Array(bytes[cut...]), on: index, toDialer: false)
+        } else {
+            enqueue(bytes, on: index, toDialer: false)
         }
     }
 
-    func close(_ index: Int32, from node: NodeID, reason: CloseReason, at now: Instant) {
+    @usableFromInline
+    func close(_ id: ConnectionID, from node: NodeID, reason: CloseReason) {
+        guard let index = nodes[Int(node.index)].connections.removeValue(forKey: id) else { return }
         let i = Int(index)
-        let fromDialer = isDialer(node, of: index)
+        let fromDialer = connections[i].dialer == node
         connections[i].closeReason = reason
         connections[i].closedByDialer = fromDialer
         // The side that closes hears of it at once, the other after what was sent before.
-        let arrival: Instant
-        if fromDialer {
-            arrival = connections[i].toListener.arrivalTime(of: 0, sentAt: now)
-        } else {
-            arrival = connections[i].toDialer.arrivalTime(of: 0, sentAt: now)
-        }
+        let arrival =
+            fromDialer
+            ? connections[i].toListener.arrivalTime(of: 0, sentAt: now)
+            : connections[i].toDialer.arrivalTime(of: 0, sentAt: now)
         heap.push(.closed(connection: index, toDialer: fromDialer), at: now)
         heap.push(.closed(connection: index, toDialer: !fromDialer), at: arrival)
-        let id = fromDialer ? connections[i].dialerID : connections[i].listenerID
-        if let id { nodes[Int(node.index)].connections[id] = nil }
     }
 
-    func dial(_ dial: DialID, to endpoint: Endpoint, from node: NodeID, at now: Instant) {
+    @usableFromInline
+    func dial(_ dial: DialID, to endpoint: Endpoint, from node: NodeID) {
         let profile = links[node] ?? .loopback
         connectionCount += 1
         var toListener = Link(profile: profile, seed: seed, stream: 2 * connectionCount)
@@ -164,13 +173,13 @@ public final class VirtualWorld {
             guard node.armed == now else { return }
             eventCount += 1
             node.armed = .distantFuture
-            node.deadlineReached(at: now)
+            node.calls.deadlineReached(now)
         case .segment(let index, let toDialer): deliver(index, toDialer: toDialer)
         case .arrival(let index): arrive(index)
         case .established(let index): establish(index)
         case .refused(let index, let dial):
             eventCount += 1
-            nodes[Int(index)].dialFailed(DialID(dial), .networkFailure("connection refused"), at: now)
+            nodes[Int(index)].calls.dialFailed(DialID(dial), .networkFailure("connection refused"), now)
         case .closed(let index, let toDialer): end(index, toDialer: toDialer)
         case .script(let index):
             eventCount += 1
@@ -226,7 +235,7 @@ public final class VirtualWorld {
         deliveredBytes += UInt64(bytes.count)
         fold(UInt64(UInt32(bitPattern: node.index)) << 32 ^ now.nanoseconds)
         fold(bytes)
-        nodes[Int(node.index)].received(bytes, on: id, at: now)
+        nodes[Int(node.index)].calls.received(bytes, id, now)
     }
 
     private func arrive(_ index: Int32) {
@@ -241,7 +250,7 @@ public final class VirtualWorld {
         heap.push(.established(connection: index), at: established)
         let origin = ConnectionOrigin.accepted(
             on: connections[i].port, from: "node-\(connections[i].dialer.index)")
-        nodes[Int(listener.index)].opened(id, origin, at: now)
+        nodes[Int(listener.index)].calls.opened(id, origin, now)
     }
 
     private func establish(_ index: Int32) {
@@ -249,7 +258,7 @@ public final class VirtualWorld {
         eventCount += 1
         let dialer = connections[i].dialer
         nodes[Int(dialer.index)].connections[connections[i].dialerID] = index
-        nodes[Int(dialer.index)].opened(connections[i].dialerID, .dialed(connections[i].dial), at: now)
+        nodes[Int(dialer.index)].calls.opened(connections[i].dialerID, .dialed(connections[i].dial), now)
     }
 
     private func end(_ index: Int32, toDialer: Bool) {
@@ -268,17 +277,15 @@ public final class VirtualWorld {
         if let id {
             nodes[Int(node.index)].connections[id] = nil
             let isOwn = connections[i].closedByDialer == toDialer
-            nodes[Int(node.index)].closed(id, isOwn ? connections[i].closeReason : .peerClosed, at: now)
+            nodes[Int(node.index)].calls.closed(id, isOwn ? connections[i].closeReason : .peerClosed, now)
         }
     }
 
-    private func isDialer(_ node: NodeID, of index: Int32) -> Bool { connections[Int(index)].dialer == node }
-
-    private func typed<M: Machine & ~Copyable>(_ id: NodeID, as type: M.Type) -> MachineNode<M> {
-        guard let node = nodes[Int(id.index)] as? MachineNode<M> else {
+    private func typed<M: Machine & ~Copyable>(_ id: NodeID, as type: M.Type) -> MachineBox<M> {
+        guard let box = nodes[Int(id.index)].box as? MachineBox<M> else {
             preconditionFailure("node \(id.index) is no \(type)")
         }
-        return node
+        return box
     }
 
     @inline(__always)

@@ -57,31 +57,12 @@ struct AbuseTests {
         ]
         for role in ["rpc", "p2p", "pool", "template_provider", "jds", "jdc", "translator", "explorer"] {
             let port = try lab.port(role)
-            for attack in attacks { sockets.append(try send(attack, to: port)) }
+            for attack in attacks { sockets.append(try Loopback.connect(to: port, sending: attack)) }
         }
         let before = try await lab.height()
         let grew = try await Poll.until(seconds: 60) { try await lab.height() >= before + 3 }
         #expect(grew, "\(lab.process.output.suffix(2_000))")
         #expect(lab.process.isRunning)
         try await lab.stop()
-    }
-
-    private func send(_ bytes: [UInt8], to port: UInt16) throws -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        try #require(connected == 0)
-        // A listener may close in the middle of our bytes; that is its right.
-        _ = bytes.withUnsafeBytes {
-            Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
-        }
-        return descriptor
     }
 }

@@ -157,3 +157,38 @@ final class RunningLab: Sendable {
         #expect(status == 0, "\(process.output)\n\(process.fault)")
     }
 }
+
+/// Raw sockets to 127.0.0.1, for peers who behave as no library would let them.
+enum Loopback {
+    static func connect(to port: UInt16, sending bytes: [UInt8]) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(connected == 0)
+        // A listener may close in the middle of our bytes; that is its right.
+        _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        return descriptor
+    }
+
+    /// The whole answer to one GET.
+    static func get(_ path: String, port: UInt16) throws -> String {
+        let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n"
+        let descriptor = try connect(to: port, sending: Array(request.utf8))
+        defer { close(descriptor) }
+        var answer: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while answer.count < 4 << 20 {
+            let count = read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { break }
+            answer.append(contentsOf: chunk[..<count])
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}

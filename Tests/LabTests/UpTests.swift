@@ -78,10 +78,10 @@ struct UpTests {
             try await lab.cli("getrawtransaction", txid, "1").contains("\"confirmations\"")
         }
         #expect(confirmed)
-        let explorer = try lab.value("explorer", "url")
+        let explorer = try lab.port("explorer")
         let shown = try await Poll.until(seconds: 30) {
-            let (data, _) = try await URLSession.shared.data(from: URL(string: "\(explorer)/tx/\(txid)")!)
-            return String(decoding: data, as: UTF8.self).contains(txid)
+            let page = try Loopback.get("/tx/\(txid)", port: explorer)
+            return page.hasPrefix("HTTP/1.1 200") && page.contains(txid)
         }
         #expect(shown)
         try await lab.stop()

@@ -123,6 +123,8 @@ public final class VirtualLab {
             authority: authority, staticKey: secrets.secretKey(), clock: clock, secretSeed: secrets.bytes(32),
             templateProvider: Self.templates, payout: .p2wpkh(hash160(secrets.secretKey().publicKey.bytes)))
         pool.sharesPerMinute = configuration.sharesPerMinute
+        // As the reference does: an acknowledgement for ten shares, and not one for each because a batch grew old.
+        pool.shareBatchAge = .minutes(2)
         poolNode = world.add(
             PoolMachine(pool), listening: [(.mining, Self.pool)]
         ) { observation, _ in VirtualLab.count(observation, in: counter) }
@@ -135,6 +137,8 @@ public final class VirtualLab {
                 wallClock: clock)
             rig.hashrateScale = configuration.hashrateScale
             rig.ambient = configuration.ambient
+            // Steady sensors are read once a minute; physics integrates over the time between.
+            rig.telemetryMax = .minutes(1)
             let share = configuration.ramp.nanoseconds / UInt64(configuration.deviceCount)
             rig.startDelay = .nanoseconds(share * UInt64(index))
             let id = world.add(RigMachine(rig), link: configuration.link) { observation, _ in
