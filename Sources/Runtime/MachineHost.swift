@@ -175,8 +175,8 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     private func drain() {
         isDraining = true
         var slow: [ConnectionHandler<M>] = []
-        for effect in effects.effects {
-            switch effect {
+        for index in 0..<effects.count {
+            switch effects[index] {
             case .send(let id, let range):
                 guard let handler = connections[id] else { continue }
                 if !handler.write(buffer(range, for: handler)) { slow.append(handler) }

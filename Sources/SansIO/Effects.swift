@@ -40,6 +40,14 @@ public struct EffectBuffer<Observation: Sendable & Equatable>: ~Copyable {
     @inlinable
     public var isEmpty: Bool { pending.isEmpty }
 
+    /// How many effects wait. A driver walks by index: a loop over ``effects`` would hold a second reference to
+    /// the storage, and ``reset()`` would then have to allocate it anew.
+    @inlinable
+    public var count: Int { pending.count }
+
+    @inlinable
+    public subscript(index: Int) -> Effect<Observation> { pending[index] }
+
     @inlinable
     public mutating func emit(_ effect: Effect<Observation>) { append(effect) }
 

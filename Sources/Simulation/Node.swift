@@ -15,8 +15,8 @@ final class Node {
     /// The deadline that is in the heap for this node; later entries are stale.
     var armed = Instant.distantFuture
     var lastConnection: UInt64 = 0
-    /// Connection ids of this node to the world's connections.
-    @usableFromInline var connections: [ConnectionID: Int32] = [:]
+    /// The world's connection for each of this node's connection ids, which count up from 1; -1 once it ended.
+    private var connections: [Int32] = []
     let calls: NodeCalls
     /// The `MachineBox` of the machine, for whoever knows its type.
     let box: AnyObject
@@ -29,8 +29,16 @@ final class Node {
 
     func nextConnectionID() -> ConnectionID {
         lastConnection += 1
+        connections.append(-1)
         return ConnectionID(lastConnection)
     }
+
+    func connection(_ id: ConnectionID) -> Int32? {
+        let index = connections[Int(id.raw) - 1]
+        return index < 0 ? nil : index
+    }
+
+    func setConnection(_ id: ConnectionID, _ index: Int32?) { connections[Int(id.raw) - 1] = index ?? -1 }
 }
 
 /// What the world tells a machine.
@@ -98,8 +106,8 @@ final class MachineBox<M: Machine & ~Copyable> {
     /// Carries out the effects of the last call, in order.
     @inlinable
     func drain(at now: Instant) {
-        for effect in effects.effects {
-            switch effect {
+        for index in 0..<effects.count {
+            switch effects[index] {
             case .send(let connection, let range):
                 world.send(Array(effects.bytes(range)), on: connection, from: id)
             case .close(let connection, let reason): world.close(connection, from: id, reason: reason)

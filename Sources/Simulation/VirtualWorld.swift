@@ -116,7 +116,7 @@ public final class VirtualWorld {
 
     @usableFromInline
     func send(_ bytes: [UInt8], on id: ConnectionID, from node: NodeID) {
-        guard let index = nodes[Int(node.index)].connections[id] else { return }
+        guard let index = nodes[Int(node.index)].connection(id) else { return }
         let i = Int(index)
         if connections[i].dialer != node {
             enqueue(bytes, on: index, toDialer: true)
@@ -130,7 +130,8 @@ public final class VirtualWorld {
 
     @usableFromInline
     func close(_ id: ConnectionID, from node: NodeID, reason: CloseReason) {
-        guard let index = nodes[Int(node.index)].connections.removeValue(forKey: id) else { return }
+        guard let index = nodes[Int(node.index)].connection(id) else { return }
+        nodes[Int(node.index)].setConnection(id, nil)
         let i = Int(index)
         let fromDialer = connections[i].dialer == node
         connections[i].closeReason = reason
@@ -230,7 +231,7 @@ public final class VirtualWorld {
                 connections[i].listener, connections[i].listenerOpen ? connections[i].listenerID : nil
             )
         }
-        guard let id, nodes[Int(node.index)].connections[id] != nil else { return }
+        guard let id, nodes[Int(node.index)].connection(id) != nil else { return }
         eventCount += 1
         deliveredBytes += UInt64(bytes.count)
         fold(UInt64(UInt32(bitPattern: node.index)) << 32 ^ now.nanoseconds)
@@ -245,7 +246,7 @@ public final class VirtualWorld {
         let listener = connections[i].listener
         let id = nodes[Int(listener.index)].nextConnectionID()
         connections[i].listenerID = id
-        nodes[Int(listener.index)].connections[id] = index
+        nodes[Int(listener.index)].setConnection(id, index)
         let established = connections[i].toDialer.arrivalTime(of: 0, sentAt: now)
         heap.push(.established(connection: index), at: established)
         let origin = ConnectionOrigin.accepted(
@@ -257,7 +258,7 @@ public final class VirtualWorld {
         let i = Int(index)
         eventCount += 1
         let dialer = connections[i].dialer
-        nodes[Int(dialer.index)].connections[connections[i].dialerID] = index
+        nodes[Int(dialer.index)].setConnection(connections[i].dialerID, index)
         nodes[Int(dialer.index)].calls.opened(connections[i].dialerID, .dialed(connections[i].dial), now)
     }
 
@@ -275,7 +276,7 @@ public final class VirtualWorld {
         }
         eventCount += 1
         if let id {
-            nodes[Int(node.index)].connections[id] = nil
+            nodes[Int(node.index)].setConnection(id, nil)
             let isOwn = connections[i].closedByDialer == toDialer
             nodes[Int(node.index)].calls.closed(id, isOwn ? connections[i].closeReason : .peerClosed, now)
         }

@@ -28,9 +28,9 @@ struct HouseTests {
         ],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Rig",
-            "Simulation",
-            "Runtime", "Experiments", "Explorer",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
+            "Firmware",
+            "Rig", "Simulation", "Runtime", "Experiments", "Explorer",
         ],
     ]
 

@@ -50,11 +50,12 @@ struct CommandTests {
         #expect(missing.fault.contains("did you mean bitaxe-gamma?"))
         let directory = try TemporaryDirectory()
         let path = directory.path + "/mine.toml"
-        try "[chip]\nunits = \"many\"\n".write(toFile: path, atomically: true, encoding: .utf8)
+        let text = "name = \"Mine\"\nmaker = \"me\"\n[chip]\nfamily = \"BM1370\"\nunits = \"many\"\n"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
         let malformed = try await LabProcess.run(["profile", "check", path])
         #expect(malformed.status == 65)
         #expect(
-            malformed.fault.contains("\(path):2: chip.units is \"many\": it must be a number"),
+            malformed.fault.contains("\(path):5: chip.units is \"many\": it must be a number"),
             "\(malformed.fault)")
         #expect(malformed.fault.split(separator: "\n").count == 1)
     }

@@ -79,9 +79,9 @@ final class Log<T: Sendable>: Sendable {
     var all: [T] { entries.withLock { $0 } }
 }
 
-/// Polls until `condition` holds or ten seconds passed.
+/// Polls until `condition` holds or a minute passed.
 func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
         if try await condition() { return }
         try await MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .milliseconds(5)) {}

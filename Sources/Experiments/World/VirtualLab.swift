@@ -29,7 +29,7 @@ public struct VirtualLabConfiguration: Sendable {
     public var wallClock = WallClock(unixSecondsAtStart: 1_767_225_600)
 
     public init(
-        seed: UInt64, deviceCount: Int, profiles: [DeviceProfile], hashrateScale: Double = 1e-11,
+        seed: UInt64, deviceCount: Int, profiles: [DeviceProfile], hashrateScale: Double = 2.5e-12,
         blockInterval: Interval = .minutes(10), sharesPerMinute: Double = 6, link: LinkProfile = .fibre,
         ramp: Interval = .seconds(60)
     ) {

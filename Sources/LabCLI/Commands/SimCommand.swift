@@ -14,14 +14,14 @@ struct SimCommand: ParsableCommand {
 
             Examples:
               lab sim --devices 1000 --hours 24 --seed 7
-              lab sim --devices 100 --hours 1 --profile bitaxe-gamma --shares-per-minute 20
+              lab sim --devices 100 --hours 1 --shares-per-minute 20 --scale 1e-11
             """)
 
     @Option(help: "How many devices.") var devices = 1_000
     @Option(help: "Virtual hours.") var hours = 24.0
     @Option(help: "Seed of everything that is drawn.") var seed: UInt64 = 1
     @Option(help: "Device profiles, taken in turn; may be given several times.") var profile: [String] = []
-    @Option(help: "Hashrate scale: nominal times this is announced and mined.") var scale = 1e-11
+    @Option(help: "Hashrate scale: nominal times this is announced and mined.") var scale = 2.5e-12
     @Option(help: "Mean time between blocks with the whole fleet.") var blockInterval = DurationArgument(
         .minutes(10))
     @Option(help: "Shares per minute and device that vardiff aims at.") var sharesPerMinute = 6.0

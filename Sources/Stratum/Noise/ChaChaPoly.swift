@@ -2,8 +2,8 @@ import Bitcoin
 import COpenSSL
 
 /// ChaCha20-Poly1305 (RFC 8439) through OpenSSL. A context costs about 1 kB and 400 ns to make, so each
-/// thread keeps two of them, one per direction, and every call sets key and nonce anew; a connection holds
-/// only key and counter.
+/// thread keeps two of them, one per direction, and every call sets the nonce, and the key when it is another than
+/// the last call's (a frame's header and payload share theirs); a connection holds only key and counter.
 enum ChaChaPoly {
     static let tagLength = 16
 
@@ -13,10 +13,15 @@ enum ChaChaPoly {
         key: Hash256, counter: UInt64, associated: UnsafeRawBufferPointer,
         data: UnsafeMutablePointer<UInt8>, count: Int, tag: UnsafeMutablePointer<UInt8>
     ) {
-        let context = Contexts.current.seal
+        let contexts = Contexts.current
+        let context = contexts.pointee.seal
+        let isKeyed = contexts.pointee.sealKey == key
+        contexts.pointee.sealKey = key
         var written: Int32 = 0
-        let fine = withKeyAndNonce(key, counter) { key, nonce in
-            EVP_EncryptInit_ex(context, nil, nil, key, nonce) == 1
+        let fine = withKeyAndNonce(key, counter) { bytes, nonce in
+            let key = isKeyed ? nil : bytes
+            return
+                EVP_EncryptInit_ex(context, nil, nil, key, nonce) == 1
                 && (associated.isEmpty
                     || EVP_EncryptUpdate(
                         context, nil, &written,
@@ -35,11 +40,16 @@ enum ChaChaPoly {
         key: Hash256, counter: UInt64, associated: UnsafeRawBufferPointer,
         source: UnsafePointer<UInt8>, count: Int, target: UnsafeMutablePointer<UInt8>
     ) -> Bool {
-        let context = Contexts.current.open
+        let contexts = Contexts.current
+        let context = contexts.pointee.open
+        let isKeyed = contexts.pointee.openKey == key
+        contexts.pointee.openKey = key
         var written: Int32 = 0
         let tag = UnsafeMutablePointer(mutating: source + count)
-        return withKeyAndNonce(key, counter) { key, nonce in
-            EVP_DecryptInit_ex(context, nil, nil, key, nonce) == 1
+        return withKeyAndNonce(key, counter) { bytes, nonce in
+            let key = isKeyed ? nil : bytes
+            return
+                EVP_DecryptInit_ex(context, nil, nil, key, nonce) == 1
                 && (associated.isEmpty
                     || EVP_DecryptUpdate(
                         context, nil, &written,
@@ -74,16 +84,19 @@ enum ChaChaPoly {
     private struct Contexts {
         var seal: OpaquePointer
         var open: OpaquePointer
+        /// The key that each context was given last; nil before the first.
+        var sealKey: Hash256?
+        var openKey: Hash256?
 
-        static var current: Contexts {
+        static var current: UnsafeMutablePointer<Contexts> {
             if let stored = CRYPTO_THREAD_get_local(Slot.pointer) {
-                return stored.assumingMemoryBound(to: Contexts.self).pointee
+                return stored.assumingMemoryBound(to: Contexts.self)
             }
             return make()
         }
 
         @inline(never)
-        private static func make() -> Contexts {
+        private static func make() -> UnsafeMutablePointer<Contexts> {
             guard let seal = EVP_CIPHER_CTX_new(), let open = EVP_CIPHER_CTX_new(),
                 EVP_EncryptInit_ex(seal, EVP_chacha20_poly1305(), nil, nil, nil) == 1,
                 EVP_DecryptInit_ex(open, EVP_chacha20_poly1305(), nil, nil, nil) == 1
@@ -91,7 +104,7 @@ enum ChaChaPoly {
             let stored = UnsafeMutablePointer<Contexts>.allocate(capacity: 1)
             stored.initialize(to: Contexts(seal: seal, open: open))
             precondition(CRYPTO_THREAD_set_local(Slot.pointer, stored) == 1)
-            return stored.pointee
+            return stored
         }
     }
 
