@@ -83,9 +83,10 @@ public struct EffectBuffer<Observation: Sendable & Equatable>: ~Copyable {
         append(.store(store, start..<arena.count))
     }
 
-    /// The bytes of a `.send` or `.store` range.
+    /// A copy of the bytes of a `.send` or `.store` range. Never a slice: an array made of a slice of the whole
+    /// arena would take over the arena's storage, which then had to be allocated anew.
     @inlinable
-    public func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { arena.bytes[range] }
+    public func bytes(_ range: Range<Int>) -> [UInt8] { withBytes(range) { Array($0) } }
 
     /// Lends the bytes of a range without a copy.
     @inlinable

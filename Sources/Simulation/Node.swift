@@ -109,7 +109,7 @@ final class MachineBox<M: Machine & ~Copyable> {
         for index in 0..<effects.count {
             switch effects[index] {
             case .send(let connection, let range):
-                world.send(Array(effects.bytes(range)), on: connection, from: id)
+                world.send(effects.bytes(range), on: connection, from: id)
             case .close(let connection, let reason): world.close(connection, from: id, reason: reason)
             case .dial(let dial, let endpoint): world.dial(dial, to: endpoint, from: id)
             case .store: world.storedRecords += 1
