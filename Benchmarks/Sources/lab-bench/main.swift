@@ -15,10 +15,10 @@ guard unknown.isEmpty else {
     exit(64)
 }
 
-setvbuf(stdout, nil, _IOLBF, 0)
 var held = true
 for benchmark in benchmarks where wanted.isEmpty || wanted.contains(benchmark.name) {
     print("== \(benchmark.name): \(benchmark.what)")
+    fflush(nil)
     if !benchmark.run() { held = false }
 }
 exit(held ? 0 : 1)
