@@ -1,0 +1,66 @@
+import Foundation
+import Testing
+
+/// Each role as its own process, found by its printed address, as an operator would wire them.
+@Suite("Roles alone", .serialized)
+struct RolesTests {
+    private func address(_ process: LabProcess, after mark: String) async throws -> String {
+        var found: String?
+        _ = try await Poll.until(seconds: 60) {
+            if let range = process.output.range(of: mark) {
+                let rest = process.output[range.upperBound...]
+                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
+                    found = String(rest[..<end])
+                }
+            }
+            return found != nil || !process.isRunning
+        }
+        return try #require(found, "no \(mark) in \(process.output)\(process.fault)")
+    }
+
+    @Test("node, pool, translator, fleets over both protocols and a CPU miner work together on labnet")
+    func wiredByHand() async throws {
+        let directory = try TemporaryDirectory()
+        let node = try LabProcess([
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "20000", "--rpc-port",
+            "0",
+            "--p2p-port", "0", "--template-port", "0",
+        ])
+        let templates = try await address(node, after: "templates ")
+        let authority = try await address(node, after: "authority ")
+        let pool = try LabProcess([
+            "pool", "--data", directory.path, "--port", "0", "--jds-port", "0", "--jdc-port", "0",
+            "--templates",
+            templates, "--templates-authority", authority, "--shares-per-minute", "60",
+        ])
+        let url = try await address(pool, after: "pool stratum2").description
+        let translator = try LabProcess([
+            "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "1e3",
+            "--shares-per-minute", "60",
+        ])
+        let v1 = try await address(translator, after: "translator ")
+        let miner = try LabProcess(["miner", "--pool", v1, "--hash-rate", "100k"])
+        let common = ["--ramp", "1s", "--duration", "15s"]
+        async let native = LabProcess.run(
+            ["fleet", "--count", "20", "--pool", "stratum2" + url] + common, within: 120)
+        async let translated = LabProcess.run(
+            [
+                "fleet", "--count", "5", "--identity", "v1", "--pool", v1, "--profile", "antminer-s19j-pro",
+                "--scale",
+                "1e-13",
+            ] + common, within: 120)
+        for result in [try await native, try await translated] {
+            #expect(result.status == 0, "\(result.output)\(result.fault)")
+            let accepted = result.output.firstMatch(of: /accepted    ([0-9,]+)/).map { String($0.1) }
+            #expect(accepted != nil && accepted != "0", "\(result.output)")
+            for match in result.output.matches(of: /rejected as ([^:]+):/) {
+                #expect(match.1 == "stale" || match.1 == "unknown job", "\(result.output)")
+            }
+        }
+        #expect(node.output.contains("block 1 "), "\(node.output)")
+        for process in [miner, translator, pool, node] {
+            process.signal(SIGINT)
+            #expect(try await process.status(within: 10) == 0, "\(process.output)\(process.fault)")
+        }
+    }
+}
