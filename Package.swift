@@ -1,13 +1,17 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let houseSettings: [SwiftSetting] = [
+/// For every target.
+let languageSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes"),
-    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
+
+/// For rooms that others are built on: their code may be compiled into the rooms above. The top floor has nobody above.
+let houseSettings =
+    languageSettings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 
 /// A room of the house. The arrows point down only; Tests/HouseTests holds them against Documentation/Architecture.md.
 func room(_ name: String, _ below: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -15,7 +19,8 @@ func room(_ name: String, _ below: [Target.Dependency] = [], exclude: [String] =
 }
 
 func tests(_ name: String, _ subjects: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name + "Tests", dependencies: subjects, exclude: exclude, swiftSettings: houseSettings)
+    .testTarget(
+        name: name + "Tests", dependencies: subjects, exclude: exclude, swiftSettings: languageSettings)
 }
 
 let nio: [Target.Dependency] = [
@@ -73,7 +78,7 @@ let edges: [Target] = [
             "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", arguments, tomlKit,
         ] + nio,
-        swiftSettings: houseSettings),
+        swiftSettings: languageSettings),
 ]
 
 let testRooms: [Target] = [
