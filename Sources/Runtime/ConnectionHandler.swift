@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import SansIO
@@ -86,7 +87,7 @@ final class ConnectionHandler<M: Machine & ~Copyable>: ChannelInboundHandler {
 }
 
 func describe(_ error: any Error) -> String {
-    if let error = error as? IOError { return error.description }
+    if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
     if let error = error as? NIOConnectionError {
         return error.connectionErrors.first.map { describe($0.error) } ?? "cannot resolve \(error.host)"
     }
