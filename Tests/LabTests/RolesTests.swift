@@ -54,7 +54,7 @@ struct RolesTests {
             let accepted = result.output.firstMatch(of: /accepted    ([0-9,]+)/).map { String($0.1) }
             #expect(accepted != nil && accepted != "0", "\(result.output)")
             for match in result.output.matches(of: /rejected as ([^:]+):/) {
-                #expect(match.1 == "stale" || match.1 == "unknown job", "\(result.output)")
+                #expect(match.1 == "stale", "\(result.output)")
             }
         }
         #expect(node.output.contains("block 1 "), "\(node.output)")

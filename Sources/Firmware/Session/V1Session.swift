@@ -266,11 +266,11 @@ struct V1SessionSettings: Sendable {
 }
 
 extension ShareRejection {
-    /// V1 pools answer a share for a replaced job with 21, "job not found": they have no number of their own for
-    /// stale shares.
+    /// V1 pools have one number, 21, for late shares and for jobs that never were. Those that tell them apart do
+    /// so by the text; for the others a late share is what 21 means.
     init(_ refusal: V1.Refusal?) {
         switch refusal?.code {
-        case 21: self = .stale
+        case 21: self = ShareRejection(code: refusal?.text ?? "") == .unknownJob ? .unknownJob : .stale
         case 22: self = .duplicate
         case 23: self = .lowDifficulty
         case 24, 25: self = .unauthorized

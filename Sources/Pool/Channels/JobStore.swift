@@ -15,7 +15,8 @@ struct JobStore: Sendable {
     private(set) var currentTemplate: TemplateDistribution.NewTemplate?
     private(set) var solutionsSent = 0
     private var lastID: UInt32 = 0
-    /// Ids up to here that are not held died with an older tip.
+    /// Ids up to here that are not held were served once: they died with an older tip or left the window of
+    /// past jobs. Shares for them are late, not invented.
     private var staleThrough: UInt32 = 0
     /// The job that the tip came with: older than the tip by its id, and yet not stale.
     private var tipJobID: UInt32 = 0
@@ -67,7 +68,9 @@ struct JobStore: Sendable {
         currentTemplate = template
         while jobs.count(where: { $0.activation > 0 }) > limit {
             guard let oldest = jobs.firstIndex(where: { $0.activation > 0 }) else { break }
-            jobs.remove(at: oldest)
+            let retired = jobs.remove(at: oldest).id
+            staleThrough = max(staleThrough, retired)
+            if retired == tipJobID { tipJobID = 0 }
         }
     }
 

@@ -22,6 +22,8 @@ struct TranslatedChannel: Sendable {
     var futures: [UpstreamJob] = []
     /// What was issued on the present tip, oldest first.
     var jobs: [IssuedJob] = []
+    /// Serial number of the newest job that the miner was given, in ``IssuedJob/name``.
+    private var lastSerial: UInt64 = 0
     var seen = SeenShares()
     var sequenceNumber: UInt32 = 0
 
@@ -34,18 +36,26 @@ struct TranslatedChannel: Sendable {
     }
 
     /// Makes `job` the newest. A new tip ends all others.
-    mutating func issue(_ job: UpstreamJob, name: String, newTip: UpstreamTip?, limit: Int) -> IssuedJob? {
+    mutating func issue(_ job: UpstreamJob, serial: UInt64, newTip: UpstreamTip?, limit: Int) -> IssuedJob? {
         if let newTip {
             tip = newTip
             jobs.removeAll()
             seen.removeAll()
         }
         guard let tip else { return nil }
+        lastSerial = max(lastSerial, serial)
         let issued = IssuedJob(
-            name: name, job: job, tip: tip, extranoncePrefix: extranoncePrefix, target: target)
+            name: String(serial, radix: 16), job: job, tip: tip, extranoncePrefix: extranoncePrefix,
+            target: target)
         jobs.append(issued)
         if jobs.count > limit { jobs.removeFirst() }
         return issued
+    }
+
+    /// Whether the name is one that this pool's session gave out before its newest: such a share is late.
+    private func wasIssued(_ name: String) -> Bool {
+        guard let serial = UInt64(name, radix: 16) else { return false }
+        return serial >> 32 == lastSerial >> 32 && serial & 0xffff_ffff > 0 && serial <= lastSerial
     }
 
     enum Verdict: Sendable {
@@ -59,7 +69,9 @@ struct TranslatedChannel: Sendable {
         _ share: V1.Submit, extranonce1: [UInt8], extranonce2Size: Int, mask: UInt32, nTimeMax: UInt32,
         seenLimit: Int
     ) -> Verdict {
-        guard let issued = jobs.last(where: { $0.name == share.jobID }) else { return .bad(.unknownJob) }
+        guard let issued = jobs.last(where: { $0.name == share.jobID }) else {
+            return .bad(wasIssued(share.jobID) ? .stale : .unknownJob)
+        }
         guard share.extranonce2.count == extranonce2Size else { return .bad(.badExtranonceSize) }
         guard share.nTime >= issued.tip.minNTime, share.nTime <= nTimeMax else {
             return .bad(.timeOutOfRange)

@@ -96,10 +96,10 @@ extension TranslatorMachine {
         _ job: UpstreamJob, to place: Int, newTip: UpstreamTip?, isClean: Bool, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
-        let name = jobName(job.id)
+        let serial = serial(ofJob: job.id)
         let limit = configuration.limits.jobsPerMiner
         let issued = miners[place]!.withChannel {
-            $0.issue(job, name: name, newTip: newTip, limit: limit)
+            $0.issue(job, serial: serial, newTip: newTip, limit: limit)
         }
         guard case .some(.some(let issued)) = issued, miners[place]!.isSubscribed else { return }
         announce(issued, to: place, isClean: isClean, at: now, into: &effects)
@@ -138,8 +138,8 @@ extension TranslatorMachine {
     }
 
     /// Unique over pools: each counts its jobs from 1.
-    private func jobName(_ id: UInt32) -> String {
-        String(UInt64(upstream.session &- 1) << 32 | UInt64(id), radix: 16)
+    private func serial(ofJob id: UInt32) -> UInt64 {
+        UInt64(upstream.session &- 1) << 32 | UInt64(id)
     }
 }
 

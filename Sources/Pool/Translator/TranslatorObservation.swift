@@ -45,7 +45,8 @@ public enum ShareFault: Sendable, Hashable {
         case .notSubscribed: .notSubscribed
         case .notAuthorized: .unauthorized
         case .noPool: V1.Refusal(code: 20, text: "No connection to the pool")
-        case .rejected(.unknownJob), .rejected(.stale), .rejected(.unknownChannel): .jobNotFound
+        case .rejected(.stale): .stale
+        case .rejected(.unknownJob), .rejected(.unknownChannel): .jobNotFound
         case .rejected(.duplicate): .duplicateShare
         case .rejected(.difficultyTooLow): .lowDifficulty
         case .rejected(.timeOutOfRange): V1.Refusal(code: 20, text: "Time out of range")

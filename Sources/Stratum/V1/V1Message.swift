@@ -86,6 +86,8 @@ public enum V1 {
         }
 
         public static let other = Refusal(code: 20, text: "Other/Unknown")
+        /// 21 as well: miners know no other number for a late share.
+        public static let stale = Refusal(code: 21, text: "Job not found (=stale)")
         public static let jobNotFound = Refusal(code: 21, text: "Job not found")
         public static let duplicateShare = Refusal(code: 22, text: "Duplicate share")
         public static let lowDifficulty = Refusal(code: 23, text: "Low difficulty share")

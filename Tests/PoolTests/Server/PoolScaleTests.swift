@@ -56,7 +56,7 @@ struct PoolScaleTests {
         #expect(snapshot.jobsHeld <= PoolLimits().pastJobs)
     }
 
-    @Test("jobs held on one tip are bounded, and a share on a job pushed out is unknown")
+    @Test("jobs held on one tip are bounded, and a share on a job pushed out is late")
     func pastJobs() throws {
         let world = try PoolWorld.ready()
         let (_, peer) = try world.miner()
@@ -68,7 +68,7 @@ struct PoolScaleTests {
         miner.submit(first, nonce: 0)
         try miner.mine()
         try world.pump()
-        #expect(try miner.errors() == ["invalid-job-id"])
+        #expect(try miner.errors() == ["stale-share"])
         #expect(world.machine.snapshot(at: world.now).totals.sharesAccepted == 1)
     }
 }

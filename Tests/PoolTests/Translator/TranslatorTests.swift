@@ -102,9 +102,11 @@ struct TranslatorTests {
         share = good
         share.nonce &+= 1
         #expect(try code(share) == 23)
+        #expect(miner.responses.contains { $0.error == .jobNotFound })
         world.pool.provider.newTip()
         try world.pump()
         #expect(try code(good) == 21)
+        #expect(miner.responses.last?.error == .stale)
         #expect(world.machine.snapshot.totals.sharesForwarded == 1)
         #expect(world.pool.machine.snapshot(at: world.now).totals.sharesRejected == 0)
     }
