@@ -2,33 +2,57 @@ import Bitcoin
 import JSONText
 import SansIO
 
-/// Reading the chain and the pool.
-extension NodeMachine {
-    func blockchainMethod(_ method: RPCMethod, _ arguments: RPCArguments, at now: Instant) throws(RPCError)
-        -> JSON
-    {
-        switch method {
-        case .getbestblockhash: return .string(chain.tip.hash.displayHex)
-        case .getblockcount: return .int(chain.height)
-        case .getblockhash:
-            guard let height = Int(exactly: try arguments.int(0)), let entry = chain.entry(at: height) else {
-                throw .parameter("Block height out of range")
-            }
-            return .string(entry.hash.displayHex)
-        case .getblockheader:
-            let id = try blockID(arguments, 0)
-            if try arguments.optionalBool(1) ?? true { return .object(chain.headerJSON(id)) }
-            return .string(chain.tree[id].header.bytes.hex)
-        case .getblock:
-            return try block(try blockID(arguments, 0), verbosity: try arguments.verbosity(1, default: 1))
-        case .getdifficulty: return .measure(chain.difficulty(chain.tip.header.bits))
-        case .getchaintips: return .array(chain.tips.map { chainTip($0) })
-        case .gettxout: return try unspentOutput(arguments)
-        default: return chainInfo(at: now)
-        }
-    }
+extension RPCMethod {
+    static let blockchain: [RPCMethod] =
+        [
+            RPCMethod("getbestblockhash", in: "Blockchain", "The hash of the best block.") { node, _, _ in
+                .string(node.chain.tip.hash.displayHex)
+            },
+            RPCMethod("getblockcount", in: "Blockchain", "The height of the best chain.") { node, _, _ in
+                .int(node.chain.height)
+            },
+            RPCMethod("getblockhash", "height:num", in: "Blockchain", "The hash of the block at a height.") {
+                node, call, _ throws(RPCError) in
+                guard let height = Int(exactly: try call.int32(0)), let entry = node.chain.entry(at: height)
+                else { throw .parameter("Block height out of range") }
+                return .string(entry.hash.displayHex)
+            },
+            RPCMethod(
+                "getblockheader", "blockhash:hex verbose:bool?", in: "Blockchain",
+                "A block's header: as an object, or as hex when verbose is false."
+            ) { node, call, _ throws(RPCError) in
+                let id = try node.blockID(call, 0, unknown: "Block not found")
+                if try call.optionalBool(1) ?? true { return .object(node.chain.headerJSON(id)) }
+                return .string(node.chain.tree[id].header.bytes.hex)
+            },
+            RPCMethod(
+                "getblock", "blockhash:hex verbosity|verbose:any?", in: "Blockchain",
+                "A block: 0 as hex, 1 as an object, 2 with transactions, 3 with the outputs they spend."
+            ) { node, call, _ throws(RPCError) in
+                try node.blockJSON(
+                    try node.blockID(call, 0), verbosity: try call.verbosity(1, default: 1))
+            },
+            RPCMethod("getblockchaininfo", in: "Blockchain", "The state of the chain.") { node, call, _ in
+                node.chainInfo(at: call.now)
+            },
+            RPCMethod("getchaintips", in: "Blockchain", "All known tips of the block tree.") { node, _, _ in
+                var tips: [JSON] = []
+                for id in node.chain.tips { tips.append(node.chainTip(id)) }
+                return .array(tips)
+            },
+            RPCMethod("getdifficulty", in: "Blockchain", "The proof-of-work difficulty.") { node, _, _ in
+                .measure(node.chain.difficulty(node.chain.tip.header.bits))
+            },
+            RPCMethod(
+                "gettxout", "txid:hex n:num include_mempool:bool?", in: "Blockchain",
+                "An unspent output; null when there is none."
+            ) { node, call, _ throws(RPCError) in try node.unspentOutput(call) },
+        ] + steering
+}
 
-    private func chainInfo(at now: Instant) -> JSON {
+/// Reading the chain.
+extension NodeMachine {
+    func chainInfo(at now: Instant) -> JSON {
         let tip = chain.tip
         let age = Int64(unixTime(at: now)) - Int64(tip.header.time)
         return [
@@ -44,7 +68,7 @@ extension NodeMachine {
         ]
     }
 
-    private func chainTip(_ id: BlockID) -> JSON {
+    func chainTip(_ id: BlockID) -> JSON {
         let entry = chain.tree[id]
         var fork = id
         while !chain.isActive(fork) { fork = chain.tree[fork].previous }
@@ -65,7 +89,7 @@ extension NodeMachine {
         ]
     }
 
-    private func block(_ id: BlockID, verbosity: Int) throws(RPCError) -> JSON {
+    func blockJSON(_ id: BlockID, verbosity: Int) throws(RPCError) -> JSON {
         guard let block = chain.block(id) else { throw .misc("Block not available (not fully downloaded)") }
         if verbosity <= 0 { return .string(chain.tree[id].body.hex) }
         let entry = chain.tree[id]
@@ -97,7 +121,7 @@ extension NodeMachine {
         return .object(object)
     }
 
-    private func unspentOutput(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+    func unspentOutput(_ arguments: RPCArguments) throws(RPCError) -> JSON {
         let txid = try hash(arguments, 0)
         guard let index = UInt32(exactly: try arguments.int(1)) else { return .null }
         let outPoint = OutPoint(txid: txid, index: index)
@@ -121,88 +145,5 @@ extension NodeMachine {
                 output.scriptPubKey, network: configuration.network.addressNetwork),
             "coinbase": .bool(isCoinbase),
         ]
-    }
-
-    // MARK: Pool
-
-    func mempoolMethod(_ method: RPCMethod, _ arguments: RPCArguments) throws(RPCError) -> JSON {
-        switch method {
-        case .getmempoolinfo: return mempoolInfo()
-        case .getmempoolentry:
-            guard let slot = mempool.slot(of: try hash(arguments, 0)) else {
-                throw .notFound("Transaction not in mempool")
-            }
-            return mempoolEntry(slot)
-        default:
-            let entries = mempool.entries
-            if try arguments.optionalBool(0) ?? false {
-                var object = JSONObject()
-                for entry in entries {
-                    if let slot = mempool.slot(of: entry.txid) {
-                        object.append(entry.txid.displayHex, mempoolEntry(slot))
-                    }
-                }
-                return .object(object)
-            }
-            let ids = JSON.array(entries.map { .string($0.txid.displayHex) })
-            guard try arguments.optionalBool(1) ?? false else { return ids }
-            return ["txids": ids, "mempool_sequence": .int(mempool.sequence)]
-        }
-    }
-
-    private func mempoolInfo() -> JSON {
-        [
-            "loaded": true, "size": .int(mempool.count), "bytes": .int(mempool.totalVirtualSize),
-            "usage": .int(mempool.totalBytes), "total_fee": .amount(satoshi: mempool.totalFees),
-            "maxmempool": .int(ChainLimits.mempoolBytes),
-            "mempoolminfee": .amount(satoshi: ChainLimits.relayFeeRate),
-            "minrelaytxfee": .amount(satoshi: ChainLimits.relayFeeRate),
-            "incrementalrelayfee": .amount(satoshi: ChainLimits.relayFeeRate),
-            "unbroadcastcount": .int(mempool.count),
-            "permitbaremultisig": true, "maxdatacarriersize": .int(ChainLimits.dataCarrier),
-            "limitclustercount": .int(ChainLimits.clusterCount),
-            "limitclustersize": .int(ChainLimits.clusterSize),
-            "optimal": true,
-        ]
-    }
-
-    private func mempoolEntry(_ slot: Int) -> JSON {
-        let entry = mempool.entry(slot)
-        let below = mempool.descendants(of: slot).map { mempool.entry($0) }
-        let above = mempool.ancestors(of: [slot]).map { mempool.entry($0) }
-        func fees(_ list: [MempoolEntry]) -> JSON { .amount(satoshi: list.reduce(0) { $0 + $1.fee }) }
-        func size(_ list: [MempoolEntry]) -> JSON { .int(list.reduce(0) { $0 + $1.virtualSize }) }
-        func ids(_ slots: [Int]) -> JSON { .array(slots.map { .string(mempool.entry($0).txid.displayHex) }) }
-        return [
-            "vsize_adjusted": .int(entry.virtualSize), "vsize": .int(entry.virtualSize),
-            "vsize_bip141": .int(entry.transaction.virtualSize), "weight": .int(entry.weight),
-            "time": .int(entry.time), "height": .int(entry.height), "descendantcount": .int(below.count),
-            "descendantsize": size(below), "ancestorcount": .int(above.count), "ancestorsize": size(above),
-            "wtxid": .string(entry.transaction.wtxid.displayHex),
-            "fees": [
-                "base": .amount(satoshi: entry.fee), "modified": .amount(satoshi: entry.fee),
-                "ancestor": fees(above),
-                "descendant": fees(below),
-            ],
-            "depends": ids(entry.parents), "spentby": ids(entry.children), "unbroadcast": true,
-        ]
-    }
-
-    // MARK: Steering
-
-    mutating func steeringMethod(
-        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) throws(RPCError) -> JSON {
-        let hash = chain.tree[try blockID(arguments, 0)].hash
-        switch method {
-        case .invalidateblock:
-            guard invalidate(hash, at: now, into: &effects) else {
-                throw .verify("The genesis block cannot be invalid")
-            }
-        case .reconsiderblock: _ = reconsider(hash, at: now, into: &effects)
-        default: _ = prefer(hash, at: now, into: &effects)
-        }
-        return .null
     }
 }

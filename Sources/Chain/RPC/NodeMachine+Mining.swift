@@ -2,31 +2,59 @@ import Bitcoin
 import JSONText
 import SansIO
 
-/// Templates, submissions and mining on the spot.
-extension NodeMachine {
-    mutating func miningMethod(
-        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) throws(RPCError) -> JSON {
-        switch method {
-        case .getblocktemplate: return try blockTemplateRequest(arguments, at: now)
-        case .submitblock: return try submitBlock(arguments, at: now, into: &effects)
-        case .submitheader: return try submitHeader(arguments, at: now)
-        case .getnetworkhashps:
-            let count = Int(clamping: try arguments.optionalInt(0) ?? 120)
-            let height = Int(clamping: try arguments.optionalInt(1) ?? -1)
+extension RPCMethod {
+    static let mining: [RPCMethod] = [
+        RPCMethod(
+            "getblocktemplate",
+            "template_request:obj", in: "Mining",
+            "Data needed to construct a block to work on (BIP22, BIP23, BIP9, BIP145).",
+            hold: { node, call throws(RPCError) in node.templateWait(call) }
+        ) { node, call, _ throws(RPCError) in try node.blockTemplateRequest(call, at: call.now) },
+        RPCMethod("getmininginfo", in: "Mining", "The state of mining.") { node, _, _ in node.miningInfo() },
+        RPCMethod(
+            "getnetworkhashps", "nblocks:num? height:num?", in: "Mining",
+            "The estimated network hashes per second over the last blocks."
+        ) { node, call, _ throws(RPCError) in
+            let count = Int(clamping: try call.optionalInt(0) ?? 120)
+            let height = Int(clamping: try call.optionalInt(1) ?? -1)
             if count < -1 || count == 0 {
                 throw .parameter("Invalid nblocks. Must be a positive number or -1.")
             }
-            if height < -1 || height > chain.height {
+            if height < -1 || height > node.chain.height {
                 throw .parameter("Block does not exist at specified height")
             }
-            return .measure(chain.networkHashesPerSecond(last: count, at: height < 0 ? chain.height : height))
-        default: return miningInfo()
-        }
-    }
+            return .measure(
+                node.chain.networkHashesPerSecond(last: count, at: height < 0 ? node.chain.height : height))
+        },
+        RPCMethod("submitblock", "hexdata:hex dummy:str?", in: "Mining", "Submits a block.") {
+            node, call, effects throws(RPCError) in try node.submitBlock(call, at: call.now, into: &effects)
+        },
+        RPCMethod("submitheader", "hexdata:hex", in: "Mining", "Submits a header as a candidate for the tip.")
+        {
+            node, call, _ throws(RPCError) in try node.submitHeader(call, at: call.now)
+        },
+    ]
 
-    private func miningInfo() -> JSON {
+    static let generating: [RPCMethod] = [
+        RPCMethod(
+            "generatetoaddress", "nblocks:num address:str maxtries:num?", in: "",
+            "Mines to an address at once."
+        ) { node, call, effects throws(RPCError) in try node.generateTo(call, at: call.now, into: &effects) },
+        RPCMethod(
+            "generatetodescriptor", "num_blocks:num descriptor:str maxtries:num?", in: "",
+            "Mines to a descriptor at once."
+        ) { node, call, effects throws(RPCError) in try node.generateTo(call, at: call.now, into: &effects) },
+        RPCMethod(
+            "generateblock", "output:str transactions:arr submit:bool?", in: "",
+            "Mines a block of these transactions, in this order, at once."
+        ) { node, call, effects throws(RPCError) in try node.generateBlock(call, at: call.now, into: &effects)
+        },
+    ]
+}
+
+/// Templates, submissions and mining on the spot.
+extension NodeMachine {
+    fileprivate func miningInfo() -> JSON {
         let tip = chain.tip
         let bits = configuration.network.bits
         return [
@@ -45,7 +73,8 @@ extension NodeMachine {
         ]
     }
 
-    private mutating func blockTemplateRequest(_ arguments: RPCArguments, at now: Instant) throws(RPCError)
+    fileprivate mutating func blockTemplateRequest(_ arguments: RPCArguments, at now: Instant)
+        throws(RPCError)
         -> JSON
     {
         guard let request = try arguments.object(0) else { throw .misc(arguments.method.help) }
@@ -123,7 +152,7 @@ extension NodeMachine {
         ]
     }
 
-    private mutating func submitBlock(
+    fileprivate mutating func submitBlock(
         _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
         guard let bytes = [UInt8](hex: try arguments.string(0)), let block = try? Block(bytes: bytes) else {
@@ -135,7 +164,9 @@ extension NodeMachine {
         return verdict.submitResult.map { .string($0) } ?? .null
     }
 
-    private mutating func submitHeader(_ arguments: RPCArguments, at now: Instant) throws(RPCError) -> JSON {
+    fileprivate mutating func submitHeader(_ arguments: RPCArguments, at now: Instant) throws(RPCError)
+        -> JSON
+    {
         guard let bytes = [UInt8](hex: try arguments.string(0)), bytes.count == BlockHeader.byteCount else {
             throw .decode("Block header decode failed")
         }
@@ -155,15 +186,14 @@ extension NodeMachine {
 
     // MARK: Mining on the spot
 
-    mutating func generatingMethod(
-        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
+    fileprivate mutating func generateTo(
+        _ arguments: RPCArguments, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
-        if method == .generateblock { return try generateBlock(arguments, at: now, into: &effects) }
         let count = try arguments.int(0)
         let text = try arguments.string(1)
         let script =
-            method == .generatetoaddress
+            arguments.method.name == "generatetoaddress"
             ? try address(text, or: "Error: Invalid address")
             : try Descriptor.script(text, network: configuration.network.addressNetwork)
         var tries = UInt64(clamping: try arguments.optionalInt(2) ?? 1_000_000)
@@ -175,7 +205,7 @@ extension NodeMachine {
     }
 
     /// A block of exactly these transactions, on the tip.
-    private mutating func generateBlock(
+    fileprivate mutating func generateBlock(
         _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
         let text = try arguments.string(0)

@@ -29,7 +29,7 @@ extension NodeMachine {
         serveRequests(on: id, at: now, into: &effects)
     }
 
-    private mutating func serveRequests(
+    mutating func serveRequests(
         on id: ConnectionID, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
         while let index = rpc.index(id), rpc.connections[index].held == nil {
@@ -47,7 +47,7 @@ extension NodeMachine {
         }
     }
 
-    private mutating func endRPC(
+    mutating func endRPC(
         _ id: ConnectionID, _ reason: String, into effects: inout EffectBuffer<NodeObservation>
     ) {
         rpc.close(id)
@@ -134,7 +134,7 @@ extension NodeMachine {
             reply(answer, request.keepsAlive, on: id, into: &effects)
             return
         }
-        if hold(parsed, request, on: id, at: now) { return }
+        if hold(parsed, request, wallet: wallet, on: id, at: now) { return }
         let answer = one(parsed, wallet: wallet, at: now, into: &effects)
         reply(answer, request.keepsAlive, on: id, into: &effects)
     }
@@ -157,7 +157,7 @@ extension NodeMachine {
     }
 
     /// One call's envelope.
-    private mutating func one(
+    mutating func one(
         _ call: JSON, wallet: String?, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) -> RPCAnswer {
         guard let object = call.objectValue else {
@@ -204,10 +204,10 @@ extension NodeMachine {
         case .array, .object, .null: break
         default: throw .invalidRequest("Params must be an array or object")
         }
-        guard let method = RPCMethod(rawValue: name) else { throw .methodNotFound }
+        guard let method = RPCMethod.named(name) else { throw .methodNotFound }
         catchUpWallets()
-        let arguments = try RPCArguments(method, params)
-        return try perform(method, arguments, wallet: wallet, at: now, into: &effects)
+        let arguments = try RPCArguments(method, params, wallet: wallet, at: now)
+        return try method.run(&self, arguments, &effects)
     }
 
     static func envelope(_ result: Result<JSON, RPCError>, id: JSON?, isVersion2: Bool) -> JSON {
@@ -236,53 +236,5 @@ extension NodeMachine {
         }
         effects.send(on: id) { HTTPReply.write(answer.status, body: body, keepsAlive: keepsAlive, into: &$0) }
         if !keepsAlive { endRPC(id, "answered", into: &effects) }
-    }
-
-    // MARK: Long polls
-
-    /// Holds a getblocktemplate whose longpollid names what is still so.
-    private mutating func hold(_ call: JSON, _ request: HTTPRequest, on id: ConnectionID, at now: Instant)
-        -> Bool
-    {
-        guard call["method"]?.stringValue == RPCMethod.getblocktemplate.rawValue,
-            let template = call["params"]?[0] ?? call["params"]?["template_request"],
-            let known = template["longpollid"]?.stringValue, known.utf8.count > 64,
-            rpc.heldCount < ChainLimits.longPolls, let index = rpc.index(id)
-        else { return false }
-        let tip = String(known.prefix(64))
-        guard tip == chain.tip.hash.displayHex, let sequence = UInt64(known.dropFirst(64)) else {
-            return false
-        }
-        rpc.connections[index].held = RPCServer.HeldCall(
-            id: call["id"], isVersion2: call["jsonrpc"]?.stringValue == "2.0", keepsAlive: request.keepsAlive,
-            tip: tip, mempoolSequence: sequence, poolMatters: now + .seconds(60))
-        timers.set(.longPoll, min(timers.deadline(of: .longPoll) ?? .distantFuture, now + .seconds(60)))
-        return true
-    }
-
-    /// Answers the held calls that have something new: another tip, or after a minute another pool.
-    mutating func checkLongPolls(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
-        guard rpc.connections.contains(where: { $0.held != nil }) else { return }
-        let tip = chain.tip.hash.displayHex
-        var next: Instant?
-        var answered: [ConnectionID] = []
-        for index in rpc.connections.indices {
-            guard let held = rpc.connections[index].held else { continue }
-            if held.tip != tip || (held.poolMatters <= now && held.mempoolSequence != mempool.sequence) {
-                rpc.connections[index].held = nil
-                let id = rpc.connections[index].id
-                let body = Self.envelope(
-                    .success(blockTemplateJSON(at: now)), id: held.id, isVersion2: held.isVersion2)
-                reply(RPCAnswer(body: body, status: 200), true, on: id, into: &effects)
-                effects.observe(.rpcServed(method: RPCMethod.getblocktemplate.rawValue, status: 200))
-                answered.append(held.keepsAlive ? id : ConnectionID(0))
-                if !held.keepsAlive { effects.close(id, .closed("answered")) }
-            } else {
-                let check = held.poolMatters > now ? held.poolMatters : now + .seconds(10)
-                next = min(next ?? .distantFuture, check)
-            }
-        }
-        if let next { timers.set(.longPoll, next) } else { timers.stop(.longPoll) }
-        for id in answered where id.raw != 0 { serveRequests(on: id, at: now, into: &effects) }
     }
 }

@@ -2,25 +2,36 @@ import Bitcoin
 import JSONText
 import SansIO
 
-/// Raw transactions: looking them up, taking them in.
-extension NodeMachine {
-    mutating func transactionMethod(
-        _ method: RPCMethod, _ arguments: RPCArguments, at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) throws(RPCError) -> JSON {
-        switch method {
-        case .decoderawtransaction:
-            let decoded = try transaction(try arguments.string(0), or: "TX decode failed")
+extension RPCMethod {
+    static let rawTransactions: [RPCMethod] = [
+        RPCMethod(
+            "decoderawtransaction", "hexstring:hex iswitness:bool?", in: "Rawtransactions",
+            "A serialized transaction as an object."
+        ) { node, call, _ throws(RPCError) in
+            let decoded = try node.transaction(try call.string(0), or: "TX decode failed")
             return .object(
                 TransactionJSON.object(
-                    decoded, network: configuration.network.addressNetwork, tellsHex: false))
-        case .getrawtransaction: return try rawTransaction(arguments)
-        case .sendrawtransaction: return try sendRaw(arguments, at: now, into: &effects)
-        default: return try testAcceptance(arguments)
-        }
-    }
+                    decoded, network: node.configuration.network.addressNetwork, tellsHex: false))
+        },
+        RPCMethod(
+            "getrawtransaction", "txid:hex verbosity|verbose:any? blockhash:hex?", in: "Rawtransactions",
+            "A transaction: 0 as hex, 1 as an object, 2 with fee and spent outputs."
+        ) { node, call, _ throws(RPCError) in try node.rawTransaction(call) },
+        RPCMethod(
+            "sendrawtransaction", "hexstring:hex maxfeerate:amount? maxburnamount:amount?",
+            in: "Rawtransactions",
+            "Submits a transaction to the memory pool and the network."
+        ) { node, call, effects throws(RPCError) in try node.sendRaw(call, at: call.now, into: &effects) },
+        RPCMethod(
+            "testmempoolaccept", "rawtxs:arr maxfeerate:amount?", in: "Rawtransactions",
+            "Whether transactions would be accepted."
+        ) { node, call, _ throws(RPCError) in try node.testAcceptance(call) },
+    ]
+}
 
-    private func rawTransaction(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+/// Raw transactions: looking them up, taking them in.
+extension NodeMachine {
+    fileprivate func rawTransaction(_ arguments: RPCArguments) throws(RPCError) -> JSON {
         let txid = try hash(arguments, 0)
         let verbosity = try arguments.verbosity(1, default: 0)
         if txid == configuration.network.genesis.transactions[0].txid {
@@ -84,7 +95,7 @@ extension NodeMachine {
         return (Int(place.block), Int(place.position), false)
     }
 
-    private mutating func sendRaw(
+    fileprivate mutating func sendRaw(
         _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
         let sent = try transaction(
@@ -117,7 +128,7 @@ extension NodeMachine {
     }
 
     /// Each transaction by itself; packages are for the full node to come.
-    private func testAcceptance(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+    fileprivate func testAcceptance(_ arguments: RPCArguments) throws(RPCError) -> JSON {
         let limit = arguments[1] == nil ? ChainLimits.feeRateMax : try arguments.amount(1)
         var results: [JSON] = []
         let texts = try arguments.array(0) ?? []

@@ -2,32 +2,80 @@ import Bitcoin
 import JSONText
 import SansIO
 
+extension RPCMethod {
+    private static let viaWallet: RPCHandler = { node, call, effects throws(RPCError) in
+        try node.walletMethod(call, into: &effects)
+    }
+
+    static let wallet: [RPCMethod] = [
+        RPCMethod(
+            "createwallet",
+            "wallet_name:str disable_private_keys:bool? blank:bool? passphrase:str? avoid_reuse:bool? "
+                + "descriptors:bool? load_on_startup:bool? external_signer:bool?",
+            in: "Wallet", "Creates and loads a new wallet.", run: viaWallet),
+        RPCMethod(
+            "getaddressinfo", "address:str", in: "Wallet", "Tells what the wallet knows of an address.",
+            run: viaWallet),
+        RPCMethod(
+            "getbalance", "dummy:str? minconf:num? include_watchonly:bool? avoid_reuse:bool?", in: "Wallet",
+            "The wallet's available balance.", run: viaWallet),
+        RPCMethod("getbalances", in: "Wallet", "All of the wallet's balances.", run: viaWallet),
+        RPCMethod(
+            "getnewaddress", "label:str? address_type:str?", in: "Wallet",
+            "A new address to receive payments.",
+            run: viaWallet),
+        RPCMethod(
+            "getrawchangeaddress", "address_type:str?", in: "Wallet", "A new address for change.",
+            run: viaWallet),
+        RPCMethod("getwalletinfo", in: "Wallet", "The wallet's state.", run: viaWallet),
+        RPCMethod(
+            "listunspent",
+            "minconf:num? maxconf:num? addresses:arr? include_unsafe:bool? "
+                + "query_options:obj(minimumAmount,maximumAmount,maximumCount:num,minimumSumAmount,"
+                + "include_immature_coinbase:bool)?",
+            in: "Wallet", "The wallet's unspent outputs.", run: viaWallet),
+        RPCMethod("listwallets", in: "Wallet", "The wallets that are loaded.", run: viaWallet),
+        RPCMethod(
+            "loadwallet", "filename:str load_on_startup:bool?", in: "Wallet", "Loads a wallet.",
+            run: viaWallet),
+        RPCMethod(
+            "sendtoaddress",
+            "address:str amount:amount comment:str? comment_to:str? subtractfeefromamount:bool? "
+                + "replaceable:bool? conf_target:num? estimate_mode:str? avoid_reuse:bool? fee_rate:amount? "
+                + "verbose:bool?",
+            in: "Wallet", "Sends an amount to an address.", run: viaWallet),
+        RPCMethod(
+            "unloadwallet", "wallet_name:str? load_on_startup:bool?", in: "Wallet", "Unloads a wallet.",
+            run: viaWallet),
+    ]
+}
+
 /// Wallet calls: named wallets, P2WPKH only.
 extension NodeMachine {
     mutating func walletMethod(
-        _ method: RPCMethod, _ arguments: RPCArguments, wallet name: String?, at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
+        _ arguments: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
-        switch method {
-        case .createwallet: return try createWallet(arguments, into: &effects)
-        case .loadwallet: return try loadWallet(arguments, into: &effects)
-        case .unloadwallet: return try unloadWallet(arguments, wallet: name, into: &effects)
-        case .listwallets: return .array(wallets.loaded.map { .string(wallets.wallets[$0].name) })
+        let name = arguments.wallet
+        switch arguments.method.name {
+        case "createwallet": return try createWallet(arguments, into: &effects)
+        case "loadwallet": return try loadWallet(arguments, into: &effects)
+        case "unloadwallet": return try unloadWallet(arguments, wallet: name, into: &effects)
+        case "listwallets": return .array(wallets.loaded.map { .string(wallets.wallets[$0].name) })
         default: break
         }
         let wallet = try selectedWallet(name)
-        switch method {
-        case .getnewaddress:
+        switch arguments.method.name {
+        case "getnewaddress":
             return try newAddress(arguments, typeAt: 1, branch: 0, wallet: wallet, into: &effects)
-        case .getrawchangeaddress:
+        case "getrawchangeaddress":
             return try newAddress(arguments, typeAt: 0, branch: 1, wallet: wallet, into: &effects)
-        case .getbalance:
+        case "getbalance":
             return .amount(satoshi: wallets.balance(wallet, chain: chain, mempool: mempool).trusted)
-        case .getbalances: return balances(wallet)
-        case .getwalletinfo: return walletInfo(wallet)
-        case .getaddressinfo: return try addressInfo(arguments, wallet: wallet)
-        case .listunspent: return try listUnspent(arguments, wallet: wallet)
-        default: return try sendToAddress(arguments, wallet: wallet, at: now, into: &effects)
+        case "getbalances": return balances(wallet)
+        case "getwalletinfo": return walletInfo(wallet)
+        case "getaddressinfo": return try addressInfo(arguments, wallet: wallet)
+        case "listunspent": return try listUnspent(arguments, wallet: wallet)
+        default: return try sendToAddress(arguments, wallet: wallet, at: arguments.now, into: &effects)
         }
     }
 

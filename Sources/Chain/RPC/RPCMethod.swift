@@ -1,122 +1,134 @@
-/// A parameter's names (the first is the proper one, the others are aliases) and whether it may be left out.
-struct RPCParameter {
-    var names: [String]
-    var isOptional: Bool
+import JSONText
+import SansIO
+
+/// What a method does. It may throw ``RPCError`` and appends effects like any input of the node.
+typealias RPCHandler =
+    @Sendable (inout NodeMachine, RPCArguments, inout EffectBuffer<NodeObservation>) throws(RPCError) -> JSON
+
+/// Decides whether a call waits, before the method runs: nil answers at once.
+typealias RPCHold = @Sendable (borrowing NodeMachine, RPCArguments) throws(RPCError) -> RPCWait?
+
+/// One method that the node answers. Each topic keeps a table of them beside its code (`static let blockchain`)
+/// and ``RPCMethod/all`` joins the tables.
+struct RPCMethod: Sendable {
+    let name: String
+    /// The title under which `help` lists it; empty hides it there, as Core hides what only tests need.
+    let category: String
+    let parameters: [RPCParameter]
+    /// The first paragraph of its help.
+    let summary: String
+    let hold: RPCHold?
+    let run: RPCHandler
+
+    /// - Parameter signature: one word for each parameter in order, `name|alias:type`, and a question mark when it
+    ///   may be left out. Types are ``RPCParameter/Kind``'s raw values; without one any value is taken.
+    ///   `options:obj(a,b:num)?` lists the members that named calls may give as parameters of their own.
+    init(
+        _ name: String, _ signature: String = "", in category: String, _ summary: String = "",
+        hold: RPCHold? = nil, run: @escaping RPCHandler
+    ) {
+        self.name = name
+        self.category = category
+        self.summary = summary
+        parameters = signature.split(separator: " ").map { RPCParameter($0) }
+        self.hold = hold
+        self.run = run
+    }
 }
 
-/// Every method the node answers.
-enum RPCMethod: String, CaseIterable {
-    case getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader,
-        getchaintips
-    case getdifficulty, getmempoolentry, getmempoolinfo, getrawmempool, gettxout, invalidateblock,
-        preciousblock
-    case reconsiderblock
-    case generateblock, generatetoaddress, generatetodescriptor, setmocktime
-    case help, stop, uptime
-    case getblocktemplate, getmininginfo, getnetworkhashps, submitblock, submitheader
-    case getconnectioncount, getnetworkinfo, getpeerinfo
-    case decoderawtransaction, getrawtransaction, sendrawtransaction, testmempoolaccept
-    case estimatesmartfee, validateaddress
-    case createwallet, getaddressinfo, getbalance, getbalances, getnewaddress, getrawchangeaddress,
-        getwalletinfo
-    case listunspent, listwallets, loadwallet, sendtoaddress, unloadwallet
-
-    /// The order and titles of `help`.
-    var category: String {
-        switch self {
-        case .getbestblockhash, .getblock, .getblockchaininfo, .getblockcount, .getblockhash, .getblockheader,
-            .getchaintips, .getdifficulty, .getmempoolentry, .getmempoolinfo, .getrawmempool, .gettxout,
-            .invalidateblock, .preciousblock, .reconsiderblock:
-            "Blockchain"
-        case .help, .stop, .uptime, .setmocktime: "Control"
-        case .generateblock, .generatetoaddress, .generatetodescriptor: "Generating"
-        case .getblocktemplate, .getmininginfo, .getnetworkhashps, .submitblock, .submitheader: "Mining"
-        case .getconnectioncount, .getnetworkinfo, .getpeerinfo: "Network"
-        case .decoderawtransaction, .getrawtransaction, .sendrawtransaction, .testmempoolaccept:
-            "Rawtransactions"
-        case .estimatesmartfee, .validateaddress: "Util"
-        case .createwallet, .getaddressinfo, .getbalance, .getbalances, .getnewaddress, .getrawchangeaddress,
-            .getwalletinfo, .listunspent, .listwallets, .loadwallet, .sendtoaddress, .unloadwallet:
-            "Wallet"
-        }
+/// A parameter's names (the first is the proper one, the others are aliases), its type, and whether it may be
+/// left out.
+struct RPCParameter: Sendable {
+    /// Core's argument types, as far as callers can tell them apart.
+    enum Kind: String, Sendable {
+        case string = "str"
+        case hex
+        case number = "num"
+        case boolean = "bool"
+        case object = "obj"
+        case array = "arr"
+        /// A number or a text with at most eight decimals; judged by the method.
+        case amount
+        /// Judged by the method.
+        case any
     }
 
-    /// Names in order; a question mark marks optional ones, a bar separates aliases.
-    private var signature: String {
-        switch self {
-        case .getblock: "blockhash verbosity|verbose?"
-        case .getblockhash: "height"
-        case .getblockheader: "blockhash verbose?"
-        case .getmempoolentry: "txid"
-        case .getrawmempool: "verbose? mempool_sequence?"
-        case .gettxout: "txid n include_mempool?"
-        case .invalidateblock, .preciousblock, .reconsiderblock: "blockhash"
-        case .generateblock: "output transactions submit?"
-        case .generatetoaddress: "nblocks address maxtries?"
-        case .generatetodescriptor: "num_blocks descriptor maxtries?"
-        case .setmocktime: "timestamp"
-        case .help: "command?"
-        case .stop: "wait?"
-        case .getblocktemplate: "template_request"
-        case .getnetworkhashps: "nblocks? height?"
-        case .submitblock: "hexdata dummy?"
-        case .submitheader: "hexdata"
-        case .decoderawtransaction: "hexstring iswitness?"
-        case .getrawtransaction: "txid verbosity|verbose? blockhash?"
-        case .sendrawtransaction: "hexstring maxfeerate? maxburnamount?"
-        case .testmempoolaccept: "rawtxs maxfeerate?"
-        case .estimatesmartfee: "conf_target estimate_mode?"
-        case .validateaddress, .getaddressinfo: "address"
-        case .createwallet:
-            "wallet_name disable_private_keys? blank? passphrase? avoid_reuse? descriptors? load_on_startup? "
-                + "external_signer?"
-        case .getbalance: "dummy? minconf? include_watchonly? avoid_reuse?"
-        case .getnewaddress: "label? address_type?"
-        case .getrawchangeaddress: "address_type?"
-        case .listunspent: "minconf? maxconf? addresses? include_unsafe? query_options?"
-        case .loadwallet: "filename load_on_startup?"
-        case .sendtoaddress:
-            "address amount comment? comment_to? subtractfeefromamount? replaceable? conf_target? "
-                + "estimate_mode? avoid_reuse? fee_rate? verbose?"
-        case .unloadwallet: "wallet_name? load_on_startup?"
-        case .getbestblockhash, .getblockchaininfo, .getblockcount, .getchaintips, .getdifficulty,
-            .getmempoolinfo,
-            .uptime, .getmininginfo, .getconnectioncount, .getnetworkinfo, .getpeerinfo, .getbalances,
-            .getwalletinfo, .listwallets:
-            ""
+    let names: [String]
+    let kind: Kind
+    let isOptional: Bool
+    /// Members of an options object that named calls may give directly.
+    let options: [RPCParameter]
+
+    init(_ word: some StringProtocol) {
+        var text = String(word)
+        isOptional = text.hasSuffix("?")
+        if isOptional { text.removeLast() }
+        var members: [RPCParameter] = []
+        if text.hasSuffix(")"), let open = text.firstIndex(of: "(") {
+            members = text[text.index(after: open)...].dropLast().split(separator: ",").map {
+                RPCParameter("\($0)?")
+            }
+            text = String(text[..<open])
         }
+        options = members
+        let halves = text.split(separator: ":", maxSplits: 1)
+        names = halves[0].split(separator: "|").map(String.init)
+        guard let kind = halves.count == 2 ? Kind(rawValue: String(halves[1])) : .any else {
+            preconditionFailure("no parameter type is called \(halves[1])")
+        }
+        self.kind = kind
     }
 
-    private static let signatures = Dictionary(
-        uniqueKeysWithValues: allCases.map { method in
-            (
-                method,
-                method.signature.split(separator: " ").map { word in
-                    RPCParameter(
-                        names: word.filter { $0 != "?" }.split(separator: "|").map(String.init),
-                        isOptional: word.hasSuffix("?"))
-                }
-            )
-        })
-
-    var parameters: [RPCParameter] { Self.signatures[self] ?? [] }
-
+    /// How usage lines show it.
     var usage: String {
-        let words = parameters.map { $0.isOptional ? "( \($0.names[0]) )" : $0.names[0] }
-        return ([rawValue] + words).joined(separator: " ")
+        switch kind {
+        case .string, .hex: "\"\(names[0])\""
+        case .object where options.isEmpty: "{\"\(names[0])\":...}"
+        case .array: "[\"\(names[0])\",...]"
+        case .number, .boolean, .object, .amount, .any: names[0]
+        }
     }
 
-    var help: String {
-        "\(usage)\n\nSee Bitcoin Core's documentation of \(rawValue); this node answers the same way.\n"
+    /// What help calls its type.
+    var typeName: String {
+        switch kind {
+        case .string, .hex: "string"
+        case .number: "numeric"
+        case .boolean: "boolean"
+        case .object: "json object"
+        case .array: "json array"
+        case .amount: "numeric or string"
+        case .any: "any"
+        }
     }
 
-    /// What `help` without a command prints.
-    static let overview: String = {
-        var titles: [String] = []
-        for method in allCases where !titles.contains(method.category) { titles.append(method.category) }
-        return titles.sorted().map { title in
-            let lines = allCases.filter { $0.category == title }.map(\.usage).sorted()
-            return (["== \(title) =="] + lines).joined(separator: "\n")
-        }.joined(separator: "\n\n")
-    }()
+    /// Why `value` does not fit, in Core's words; nil when it does.
+    func mismatch(_ value: JSON) -> String? {
+        let expected: String
+        switch kind {
+        case .amount, .any: return nil
+        case .string, .hex: expected = "string"
+        case .number: expected = "number"
+        case .boolean: expected = "bool"
+        case .object: expected = "object"
+        case .array: expected = "array"
+        }
+        if isOptional, value.isNull { return nil }
+        let found = value.typeName
+        return found == expected ? nil : "JSON value of type \(found) is not of expected type \(expected)"
+    }
+}
+
+extension JSON {
+    /// UniValue's name of the type.
+    var typeName: String {
+        switch self {
+        case .null: "null"
+        case .bool: "bool"
+        case .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object: "object"
+        }
+    }
 }

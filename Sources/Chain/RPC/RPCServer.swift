@@ -10,16 +10,12 @@ struct RPCServer: Sendable {
         var held: HeldCall?
     }
 
-    /// A getblocktemplate that waits for something new.
+    /// A call that waits for something new.
     struct HeldCall: Sendable {
-        var id: JSON?
-        var isVersion2: Bool
+        var call: JSON
+        var wallet: String?
         var keepsAlive: Bool
-        /// The tip and the pool that the client knows.
-        var tip: String
-        var mempoolSequence: UInt64
-        /// When a change of the pool alone is reason enough.
-        var poolMatters: Instant
+        var wait: RPCWait
     }
 
     /// In the order of arrival.

@@ -56,7 +56,7 @@ import Testing
         #expect(node.machine.chain.height == height + 1)
     }
 
-    @Test("Every method survives parameters of every kind", arguments: RPCMethod.allCases.map(\.rawValue))
+    @Test("Every method survives parameters of every kind", arguments: RPCMethod.all.map(\.name))
     func oddParameters(method: String) throws {
         var node = NodeUnderTest()
         _ = try TemplateProviderTests.fund(&node)
@@ -67,7 +67,7 @@ import Testing
             "21000000", .string(String(repeating: "ff", count: 80)),
             ["rules": ["segwit"], "mode": "proposal", "data": "00"],
         ]
-        let count = RPCMethod(rawValue: method)?.parameters.count ?? 0
+        let count = RPCMethod.named(method)?.parameters.count ?? 0
         let isLong = method.hasPrefix("generate")
         for first in odd where !(isLong && first == 9_223_372_036_854_775_807) {
             for second in odd where count > 1 || second.isNull {

@@ -33,7 +33,7 @@ struct GoldenAnswersTests {
         var compared = 0
         var differing: [String] = []
         for record in try Vectors.json("golden/rpc_golden.json").arrayValue ?? [] {
-            guard let name = record["method"]?.stringValue, RPCMethod(rawValue: name) != nil else { continue }
+            guard let name = record["method"]?.stringValue, RPCMethod.named(name) != nil else { continue }
             if Self.isOutside(record) { continue }
             var request: JSONObject = ["method": .string(name), "params": record["params"] ?? [], "id": "g"]
             if record["jsonrpc"]?.int64 == 2 { request["jsonrpc"] = "2.0" }

@@ -1,0 +1,31 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+extension RPCMethod {
+    static let control: [RPCMethod] = [
+        RPCMethod("stop", "wait:num?", in: "Control", "Requests a graceful stop.") { _, _, effects in
+            effects.observe(.stopRequested)
+            return "Bitcoin Core stopping"
+        },
+        RPCMethod("uptime", in: "Control", "Seconds since the start.") { _, call, _ in
+            .int(call.now.nanoseconds / 1_000_000_000)
+        },
+        RPCMethod("setmocktime", "timestamp:num", in: "", "Sets the clock; 0 goes back to the system's.") {
+            node, call, _ throws(RPCError) in
+            let time = try call.int(0)
+            guard (0...Int64(UInt32.max)).contains(time) else {
+                throw .parameter("Mocktime must be in the range [0, 4294967295], not \(time).")
+            }
+            node.mockTime = time == 0 ? nil : UInt32(time)
+            return .null
+        },
+        RPCMethod("help", "command:str?", in: "Control", "Lists all commands, or explains one.") {
+            _, call, _ throws(RPCError) in
+            guard let name = try call.optionalString(0), !name.isEmpty else {
+                return .string(RPCMethod.overview)
+            }
+            return .string(RPCMethod.named(name)?.help ?? "help: unknown command: \(name)")
+        },
+    ]
+}

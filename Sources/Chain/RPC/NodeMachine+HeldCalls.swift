@@ -1,0 +1,83 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+/// What a held call waits for. When it has come, or the deadline, the method runs and is answered.
+enum RPCWait: Sendable, Equatable {
+    /// Another tip than this; from `poolMatters` on, another state of the pool is reason enough.
+    case template(tip: Hash256, mempoolSequence: UInt64, poolMatters: Instant)
+    /// Another tip than this.
+    case tipOtherThan(Hash256, until: Instant?)
+    /// This block as the tip.
+    case tip(Hash256, until: Instant?)
+    /// A tip at this height or above.
+    case height(Int, until: Instant?)
+}
+
+extension NodeMachine {
+    /// Holds a call whose method says so.
+    mutating func hold(
+        _ call: JSON, _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant
+    ) -> Bool {
+        guard let name = call["method"]?.stringValue, let method = RPCMethod.named(name),
+            let hold = method.hold, rpc.heldCount < ChainLimits.longPolls, let index = rpc.index(id),
+            let arguments = try? RPCArguments(method, call["params"] ?? .null, wallet: wallet, at: now),
+            let wait = try? hold(self, arguments), !isOver(wait, at: now)
+        else { return false }
+        rpc.connections[index].held = RPCServer.HeldCall(
+            call: call, wallet: wallet, keepsAlive: request.keepsAlive, wait: wait)
+        if let check = nextCheck(of: wait, at: now) {
+            timers.set(.longPoll, min(timers.deadline(of: .longPoll) ?? .distantFuture, check))
+        }
+        return true
+    }
+
+    private func isOver(_ wait: RPCWait, at now: Instant) -> Bool {
+        switch wait {
+        case .template(let tip, let sequence, let poolMatters):
+            tip != chain.tip.hash || (poolMatters <= now && sequence != mempool.sequence)
+        case .tipOtherThan(let tip, let until): tip != chain.tip.hash || (until.map { $0 <= now } ?? false)
+        case .tip(let tip, let until): tip == chain.tip.hash || (until.map { $0 <= now } ?? false)
+        case .height(let height, let until): chain.height >= height || (until.map { $0 <= now } ?? false)
+        }
+    }
+
+    private func nextCheck(of wait: RPCWait, at now: Instant) -> Instant? {
+        switch wait {
+        case .template(_, _, let poolMatters): poolMatters > now ? poolMatters : now + .seconds(10)
+        case .tipOtherThan(_, let until), .tip(_, let until), .height(_, let until): until
+        }
+    }
+
+    /// Answers the held calls that have what they wait for.
+    mutating func checkLongPolls(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        guard rpc.connections.contains(where: { $0.held != nil }) else { return }
+        var next: Instant?
+        var over: [ConnectionID] = []
+        for connection in rpc.connections {
+            guard let held = connection.held else { continue }
+            if isOver(held.wait, at: now) {
+                over.append(connection.id)
+            } else if let check = nextCheck(of: held.wait, at: now) {
+                next = min(next ?? .distantFuture, check)
+            }
+        }
+        if let next { timers.set(.longPoll, next) } else { timers.stop(.longPoll) }
+        for id in over {
+            guard let index = rpc.index(id), let held = rpc.connections[index].held else { continue }
+            rpc.connections[index].held = nil
+            let answer = one(held.call, wallet: held.wallet, at: now, into: &effects)
+            reply(answer, held.keepsAlive, on: id, into: &effects)
+            if held.keepsAlive { serveRequests(on: id, at: now, into: &effects) }
+        }
+    }
+
+    /// BIP22's long poll: a longpollid that names what is still so.
+    func templateWait(_ call: RPCArguments) -> RPCWait? {
+        guard let known = call[0]?["longpollid"]?.stringValue, known.utf8.count > 64,
+            let tip = Hash256(displayHex: String(known.prefix(64))),
+            let sequence = UInt64(known.dropFirst(64))
+        else { return nil }
+        return .template(tip: tip, mempoolSequence: sequence, poolMatters: call.now + .seconds(60))
+    }
+}

@@ -1,0 +1,57 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+extension RPCMethod {
+    static let utilities: [RPCMethod] = [
+        RPCMethod(
+            "estimatesmartfee", "conf_target:num estimate_mode:str?", in: "Util",
+            "Estimates the fee rate for confirmation within a number of blocks."
+        ) { _, call, _ throws(RPCError) in
+            let blocks = try call.int(0)
+            guard (1...1_008).contains(blocks) else {
+                throw .parameter("Invalid conf_target, must be between 1 and 1008")
+            }
+            return ["errors": ["Insufficient data or no feerate found"], "blocks": 0]
+        },
+        RPCMethod("validateaddress", "address:str", in: "Util", "Tells what an address means.") {
+            node, call, _ throws(RPCError) in node.validate(try call.string(0))
+        },
+    ]
+}
+
+/// Addresses.
+extension NodeMachine {
+    fileprivate func validate(_ text: String) -> JSON {
+        guard let address = Address(text, network: configuration.network.addressNetwork) else {
+            let isBech32 = ["bc1", "tb1", "bcrt1"].contains { text.lowercased().hasPrefix($0) }
+            return [
+                "isvalid": false, "error_locations": [],
+                "error": isBech32
+                    ? "Invalid or unsupported Segwit (Bech32) or Base58 encoding."
+                    : "Invalid checksum or length of Base58 address (P2PKH or P2SH)",
+            ]
+        }
+        var object: JSONObject = ["isvalid": true, "address": .string(address.text)]
+        for (key, value) in describe(address.scriptPubKey) { object.append(key, value) }
+        return .object(object)
+    }
+
+    /// What validateaddress and getaddressinfo say about a script.
+    func describe(_ script: Script) -> [(String, JSON)] {
+        let kind = script.kind
+        let program = script.witnessProgram
+        let isScript =
+            kind == .scriptHash || kind == .witnessV0ScriptHash || kind == .witnessV1Taproot
+            || script.bytes == Policy.payToAnchor
+        var list: [(String, JSON)] = [
+            ("scriptPubKey", .string(script.hex)), ("isscript", .bool(isScript)),
+            ("iswitness", .bool(program != nil)),
+        ]
+        if let program, script.bytes != Policy.payToAnchor {
+            list.append(("witness_version", .int(program.version)))
+            list.append(("witness_program", .string(Array(program.program).hex)))
+        }
+        return list
+    }
+}
