@@ -1,3 +1,5 @@
+public import SansIO
+
 /// Every bound of the node, with its reason.
 public enum ChainLimits {
     /// Consensus: block weight (BIP141).
@@ -76,10 +78,65 @@ public enum ChainLimits {
     public static let peerLocator = 101
     /// Peer to peer: entries of one inv or getdata.
     public static let peerInventory = 50_000
-    /// Peer to peer: blocks sent in answer to one getdata; a peer asks for 16 at a time.
-    public static let peerBlocksPerRequest = 128
-    /// Peer to peer: connections at the same time (Core's default).
+    /// Peer to peer: connections at the same time (Core's default for -maxconnections).
     public static let peers = 125
+    /// Peer to peer: bytes on their way to a peer that did not confirm them, less one message: half of what the
+    /// driver lets wait before it calls a peer slow.
+    public static let peerBytesInFlight: UInt64 = 3_000_000
+    /// Peer to peer: -maxconnections' highest value: each peer costs buffers of a few megabytes at worst.
+    public static let peersMax = 1_000
+    /// Peer to peer: connections of -maxconnections that are kept for the node's own dials (Core: 8 + 2 + 1).
+    public static let peerOutbound = 11
+    /// Peer to peer: blocks asked of one peer at a time (Core).
+    public static let peerBlocksInFlight = 16
+    /// Peer to peer: how far beyond the last common block blocks are fetched (Core).
+    public static let peerDownloadWindow = 1_024
+    /// Peer to peer: how far above the tip a block may be that nobody asked for (Core: MIN_BLOCKS_TO_KEEP).
+    public static let peerBlocksAhead = 288
+    /// Peer to peer: blocks announced at once as headers (Core).
+    public static let peerAnnouncedBlocks = 8
+    /// Peer to peer: time between two pings (Core).
+    public static let peerPingInterval = Interval.minutes(2)
+    /// Peer to peer: how long a peer may be silent or owe a pong (Core).
+    public static let peerSilence = Interval.minutes(20)
+    /// Peer to peer: transactions that one peer may have announced and not delivered (Core).
+    public static let peerAnnouncements = 5_000
+    /// Peer to peer: transactions asked of one peer at a time before it counts as overloaded (Core).
+    public static let peerTransactionsInFlight = 100
+    /// Peer to peer: hashes remembered of what one peer knows (Core's rolling filter).
+    public static let peerKnownTransactions = 50_000
+    /// Peer to peer: transactions that wait for their announcement to one peer; the rest it gets in blocks.
+    public static let peerPendingTransactions = 100_000
+    /// Peer to peer: addresses remembered of what one peer knows (Core's rolling filter).
+    public static let peerKnownAddresses = 5_000
+    /// Peer to peer: addresses in one message (Core).
+    public static let addresses = 1_000
+    /// Peer to peer: addresses that the book keeps (Core's new and tried tables have 81,920 places).
+    public static let addressBook = 20_000
+    /// Peer to peer: refused transactions that are remembered (Core: 120,000).
+    public static let recentRejects = 60_000
+    /// Peer to peer: confirmed transactions that are remembered (Core: 48,000).
+    public static let recentConfirmed = 48_000
+    /// Peer to peer: transactions whose parents are missing.
+    public static let orphans = 3_000
+    /// Peer to peer: weight of all of them: what one peer may fill, Core's 404,000, ten times.
+    public static let orphanWeight = 4_040_000
+    /// Peer to peer: transactions kept for compact blocks beside the pool (Core).
+    public static let extraTransactions = 100
+    /// Peer to peer: bytes of one such (Core keeps 1000 kB in all).
+    public static let extraTransactionBytes = 10_000
+    /// Peer to peer: own transactions that are announced again until somebody fetches them.
+    public static let unbroadcast = 5_000
+    /// Peer to peer: nodes added by the operator.
+    public static let addedNodes = 64
+    /// Peer to peer: dials under way and connections dialed, kept ones included.
+    public static let dials = 256
+    /// Peer to peer: banned subnets.
+    public static let bans = 10_000
+    /// Peer to peer: addresses that misbehaved.
+    public static let discouraged = 5_000
+    /// Peer to peer: the feefilter that means "send none" during initial download (Core's highest bucket).
+    public static let feeFilterNone: Int64 = 9_170_997
 
     /// Template provider: clients at the same time: pools and job declarators, not miners.
     public static let templateClients = 256

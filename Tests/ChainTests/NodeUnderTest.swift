@@ -14,6 +14,8 @@ struct NodeUnderTest: ~Copyable {
     var closed: [UInt64: CloseReason] = [:]
     var observations: [NodeObservation] = []
     var records: [(StoreID, [UInt8])] = []
+    /// Connections that the node wants, not answered yet.
+    var dials: [(DialID, Endpoint)] = []
     private var effects = EffectBuffer<NodeObservation>()
     private var nextConnection: UInt64 = 1
 
@@ -37,13 +39,22 @@ struct NodeUnderTest: ~Copyable {
             secretSeed: [UInt8](repeating: 7, count: 32), rpcCredentials: credentials)
     }
 
-    mutating func open(_ listener: ListenerID) -> ConnectionID {
+    mutating func open(_ listener: ListenerID, from address: String = "127.0.0.1:9") -> ConnectionID {
+        open(.accepted(on: listener, from: address))
+    }
+
+    /// Answers a dial.
+    mutating func open(_ origin: ConnectionOrigin) -> ConnectionID {
         let id = ConnectionID(nextConnection)
         nextConnection += 1
-        machine.connectionOpened(
-            id, origin: .accepted(on: listener, from: "127.0.0.1:9"), at: now, into: &effects)
+        machine.connectionOpened(id, origin: origin, at: now, into: &effects)
         drain()
         return id
+    }
+
+    mutating func fail(_ dial: DialID) {
+        machine.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
+        drain()
     }
 
     mutating func receive(_ bytes: [UInt8], on id: ConnectionID) {
@@ -51,8 +62,8 @@ struct NodeUnderTest: ~Copyable {
         drain()
     }
 
-    mutating func disconnect(_ id: ConnectionID) {
-        machine.connectionClosed(id, reason: .peerClosed, at: now, into: &effects)
+    mutating func disconnect(_ id: ConnectionID, reason: CloseReason = .peerClosed) {
+        machine.connectionClosed(id, reason: reason, at: now, into: &effects)
         drain()
     }
 
@@ -82,7 +93,8 @@ struct NodeUnderTest: ~Copyable {
             case .close(let id, let reason): closed[id.raw] = reason
             case .store(let store, let range): records.append((store, Array(effects.bytes(range))))
             case .observe(let observation): observations.append(observation)
-            case .dial, .pauseReads: Issue.record("the node neither dials nor pauses")
+            case .dial(let dial, let endpoint): dials.append((dial, endpoint))
+            case .pauseReads: Issue.record("the node does not pause")
             }
         }
         effects.reset()

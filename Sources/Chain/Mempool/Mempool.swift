@@ -151,8 +151,8 @@ public struct Mempool: Sendable {
 
 extension Mempool {
     /// By its id with witnesses; peers ask so (BIP339). Searches, as they ask rarely.
-    func transaction(wtxid: Hash256) -> Transaction? {
+    func entry(wtxid: Hash256) -> MempoolEntry? {
         guard contains(wtxid: wtxid) else { return nil }
-        return slots.lazy.compactMap { $0 }.first { $0.transaction.wtxid == wtxid }?.transaction
+        return slots.lazy.compactMap { $0 }.first { $0.transaction.wtxid == wtxid }
     }
 }

@@ -27,6 +27,37 @@ public struct NodeConfiguration: Sendable {
     public var userAgent = "mining-lab:0.1"
     public var seed: UInt64 = 0
 
+    // MARK: Peers
+
+    /// Nodes to hold a connection to, and no others (-connect).
+    public var connect: [Endpoint] = []
+    /// Nodes to hold a connection to (-addnode).
+    public var addNodes: [Endpoint] = []
+    /// Whether the driver listens for peers; told in getnetworkinfo and to peers (-listen).
+    public var listens = true
+    /// Where it listens, for getpeerinfo's `addrbind`.
+    public var peerListenAddress: Endpoint?
+    /// Connections in all, eleven of them kept for the node's own dials (-maxconnections).
+    public var maxConnections = ChainLimits.peers
+    /// Who may do what peers may not (-whitelist).
+    public var whitelist: [PeerWhitelistEntry] = []
+    /// How long a handshake may take (-peertimeout).
+    public var peerTimeout = Interval.seconds(60)
+    /// No transactions from peers (-blocksonly).
+    public var blocksOnly = false
+    /// BIP324 is offered and taken (-v2transport).
+    public var v2Transport = true
+    /// Compact block filters are served (-peerblockfilters).
+    public var peerBlockFilters = false
+    /// False until setnetworkactive (-networkactive).
+    public var networkActive = true
+    /// How long setban bans when it is not told, in seconds (-bantime).
+    public var banTime: UInt64 = 86_400
+    /// Comments of the user agent (-uacomment).
+    public var userAgentComments: [String] = []
+    /// A tip older than this many seconds means initial download (-maxtipage).
+    public var maxTipAge: UInt32 = 86_400
+
     public init(
         network: NetworkParameters, clock: WallClock, secretSeed: [UInt8],
         templateAuthority: AuthoritySecretKey,

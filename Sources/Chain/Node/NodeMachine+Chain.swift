@@ -38,6 +38,7 @@ extension NodeMachine {
     ) -> Bool {
         guard let id = chain.tree.id(of: hash) else { return false }
         effects.store(in: .blocks) { NodeRecord.reconsider(hash).encode(into: &$0) }
+        peers.headers.reset()
         apply(chain.reconsider(id), from: .command, at: now, into: &effects)
         return true
     }
@@ -90,7 +91,7 @@ extension NodeMachine {
         effects.observe(.tipChanged(height: tip.height, hash: tip.hash))
         broadcastTemplates(at: now, into: &effects)
         checkLongPolls(at: now, into: &effects)
-        announceTip(into: &effects)
+        tipChanged(changes, at: now, into: &effects)
     }
 
     private func fees(of block: Block, spent: [Coin]) -> Int64 {
@@ -119,6 +120,7 @@ extension NodeMachine {
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
         scheduleTemplateRefresh(at: now)
+        relay(transaction, at: now, into: &effects)
         return verdict
     }
 

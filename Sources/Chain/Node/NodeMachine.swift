@@ -33,7 +33,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     var secrets: SecretGenerator
     let credentials: NoiseCredentials
     var clock: WallClock
-    var mockTime: UInt32?
+    /// Peers live by it, so that they are looked at when it is set.
+    var mockTime: UInt32? { didSet { timers.set(.peers, .start) } }
     var timers = TimerTable<Timer>()
     var lastTemplateUpdate = Instant.start
     /// The template that getblocktemplate gives out, until tip or pool change.
@@ -52,6 +53,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
             validFrom: start > 3_600 ? start - 3_600 : 0, notValidAfter: .max)
         wallets = WalletBook(seed: configuration.secretSeed)
         peers = PeerSet(configuration)
+        if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
     }
 
     /// What clients of the template provider expect as its authority.
@@ -73,14 +75,15 @@ public struct NodeMachine: ~Copyable, DurableMachine {
             rpcConnectionOpened(id, into: &effects)
         case .accepted(.peerToPeer, let address):
             roles[id] = .peer
-            peerConnectionOpened(id, address: address, at: now, into: &effects)
+            peerConnectionOpened(id, from: address, at: now, into: &effects)
         case .accepted(.templateProvider, _):
             roles[id] = .templates
             templateConnectionOpened(id, into: &effects)
         case .accepted(let listener, _):
             preconditionFailure("the node has no listener \(listener.raw)")
         case .dialed(let dial):
-            preconditionFailure("the node dials nobody, and so not \(dial.raw)")
+            roles[id] = .peer
+            peerDialed(id, dial, at: now, into: &effects)
         }
     }
 
@@ -102,7 +105,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     ) {
         switch roles.removeValue(forKey: id) {
         case .rpc: rpc.close(id)
-        case .peer: peerConnectionClosed(id, reason: reason, into: &effects)
+        case .peer: peerConnectionClosed(id, reason: reason, at: now, into: &effects)
         case .templates:
             if provider.close(id) {
                 effects.observe(.templateClientDisconnected(id, reason: reason.description))
@@ -115,7 +118,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ dial: DialID, reason: CloseReason, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        preconditionFailure("the node dials nobody, and so not \(dial.raw)")
+        peerDialFailed(dial, reason: reason, at: now, into: &effects)
     }
 
     public mutating func handle(

@@ -44,6 +44,8 @@ public enum NodeObservation: Sendable, Equatable {
     case rpcServed(method: String, status: Int)
     case peerConnected(ConnectionID, userAgent: String)
     case peerDisconnected(ConnectionID, reason: String)
+    /// A connection could not be made; it is tried again if the operator asked for it to be kept.
+    case peerDialFailed(Endpoint, reason: String)
     /// `stop` was called; the driver ends the process once the reply is out.
     case stopRequested
 }

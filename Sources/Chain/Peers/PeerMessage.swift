@@ -1,12 +1,12 @@
 import Bitcoin
 import SansIO
 
-/// One framed peer-to-peer message.
-struct PeerMessage: Equatable {
+/// One peer-to-peer message.
+struct PeerMessage: Equatable, Sendable {
     var command: String
     var payload: [UInt8]
 
-    /// Appends header and payload.
+    /// Appends header and payload in version 1's framing.
     static func write(
         _ command: String, magic: [UInt8], into writer: inout ByteWriter, _ body: (inout ByteWriter) -> Void
     ) {
@@ -27,7 +27,58 @@ struct PeerMessage: Equatable {
     }
 }
 
-/// A bounded push decoder for the 24-byte framing. A wrong checksum drops the message and keeps the
+/// The messages that this node knows by name, in the order in which it counts their traffic.
+enum PeerCommand: String, CaseIterable, Sendable {
+    case version, verack, addr, addrv2, sendaddrv2, inv, getdata, merkleblock, getblocks, getheaders, tx
+    case headers, block, getaddr, mempool, ping, pong, notfound, filterload, filteradd, filterclear
+    case sendheaders, feefilter, sendcmpct, cmpctblock, getblocktxn, blocktxn, getcfilters, cfilter
+    case getcfheaders, cfheaders, getcfcheckpt, cfcheckpt, wtxidrelay, sendtxrcncl, feature
+
+    /// Where ``PeerTraffic`` counts it; messages of other names share the last place.
+    var place: Int { Self.places[self] ?? Self.allCases.count }
+
+    private static let places = Dictionary(
+        uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) })
+}
+
+/// What an `inv` or `getdata` entry names (protocol.h, BIP144, BIP152, BIP339).
+enum InventoryKind: UInt32, Sendable {
+    case transaction = 1
+    case block = 2
+    case filteredBlock = 3
+    case compactBlock = 4
+    case witnessTransaction = 5
+    case transactionWithWitness = 0x4000_0001
+    case blockWithWitness = 0x4000_0002
+}
+
+/// One entry of an `inv`, `getdata` or `notfound`.
+struct InventoryEntry: Equatable, Sendable {
+    var type: UInt32
+    var hash: Hash256
+
+    init(_ kind: InventoryKind, _ hash: Hash256) {
+        type = kind.rawValue
+        self.hash = hash
+    }
+
+    init(from reader: inout ByteReader) throws(ByteReaderError) {
+        type = try reader.u32()
+        hash = try reader.hash256()
+    }
+
+    var kind: InventoryKind? { InventoryKind(rawValue: type) }
+
+    static func write(_ entries: [InventoryEntry], into writer: inout ByteWriter) {
+        writer.write(compactSize: UInt64(entries.count))
+        for entry in entries {
+            writer.write(u32: entry.type)
+            writer.write(hash: entry.hash)
+        }
+    }
+}
+
+/// A bounded push decoder for version 1's framing of 24 bytes. A wrong checksum drops the message and keeps the
 /// connection; wrong magic and oversize end it, as in Core.
 struct PeerMessageDecoder: Sendable {
     enum Fault: Error, Equatable {

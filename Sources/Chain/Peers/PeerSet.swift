@@ -1,67 +1,133 @@
 import Bitcoin
-import JSONText
 import SansIO
 
-/// The peers that came in by the listener, and what the node says of itself.
+/// The peers, what is asked of them together, and what the node says of itself.
 struct PeerSet: Sendable {
     /// 70016: everything but BIP434's `feature`, which Core master added.
     static let protocolVersion = 70_016
-    /// NETWORK, WITNESS, NETWORK_LIMITED.
-    static let services: UInt64 = 0x409
-
-    enum Phase: Sendable, Equatable {
-        /// Nothing but `version` is heard.
-        case awaitingVersion
-        /// Ours and `verack` went out.
-        case awaitingVerack
-        case established
-    }
-
-    struct Peer: Sendable {
-        let id: ConnectionID
-        let address: String
-        let opened: Instant
-        var phase = Phase.awaitingVersion
-        var decoder: PeerMessageDecoder
-        var userAgent = ""
-        var version: UInt32 = 0
-        var startHeight: Int32 = 0
-        var prefersHeaders = false
-        /// When the unanswered ping went out, and its nonce.
-        var ping: (sent: Instant, nonce: UInt64)?
-        var lastReceived: Instant
-    }
 
     let magic: [UInt8]
     let userAgent: String
-    /// In the order of arrival.
-    var peers: [Peer] = []
+    let services: UInt64
+    let isBlocksOnly: Bool
+    /// In the order of arrival. Nothing is removed before the end of a call, so that places hold within it.
+    var list: [Peer] = []
     var random: PRNG
-    /// Tells a connection to ourselves.
-    let nonce: UInt64
+    var nextNumber = 0
+    var isNetworkActive: Bool
+    /// Traffic of connections that are gone.
+    var pastSent: UInt64 = 0
+    var pastReceived: UInt64 = 0
+
+    var headers = HeaderChain()
+    var inFlight = BlocksInFlight()
+    var requests = TransactionRequests()
+    var orphans = OrphanPool()
+    /// Transactions that failed for good while this tip stands.
+    var rejects = RecentHashes(capacity: ChainLimits.recentRejects)
+    /// Transactions of recent blocks.
+    var confirmed = RecentHashes(capacity: ChainLimits.recentConfirmed)
+    /// Peers that announce blocks as compact blocks unasked, oldest first; at most three.
+    var highBandwidth: [ConnectionID] = []
+    /// The tip as peers will ask for it.
+    var recentBlock: RecentBlock?
+    /// Left for good once the tip is recent (Core's latch).
+    var isInitialDownload = true
+    /// Peers whose chain we asked for from the start.
+    var syncsStarted = 0
+    /// The last inv that started a sync with another peer.
+    var inventoryThatAsked: Hash256?
+    /// When the incoming peers' next announcements go out: one time for all (privacy).
+    var nextInboundInventory = Instant.start
+    /// Transactions of this node that no peer fetched yet.
+    var unbroadcast: [Hash256] = []
+    var nextRebroadcast: Instant?
+    /// Transactions that left the pool or never entered, for compact blocks.
+    var extra = ExtraTransactions()
+    var dialing: Dialing
+    var bans = BanList()
+    var book = AddressBook()
+    /// A call works through the list; removal waits for its end.
+    var isBusy = false
 
     init(_ configuration: NodeConfiguration) {
         magic = configuration.network.magic
-        userAgent = "/Satoshi:31.0.0/\(configuration.userAgent)/"
-        random = PRNG(seed: configuration.seed)
-        nonce = random.next()
+        userAgent = Self.userAgent(configuration)
+        var services =
+            PeerServices.network | PeerServices.witness | PeerServices.networkLimited
+        if configuration.peerBlockFilters { services |= PeerServices.compactFilters }
+        if configuration.v2Transport { services |= PeerServices.v2Transport }
+        self.services = services
+        isBlocksOnly = configuration.blocksOnly
+        isNetworkActive = configuration.networkActive
+        random = PRNG(seed: configuration.seed, stream: 0x7032_70)
+        dialing = Dialing(configuration)
     }
 
-    var count: Int { peers.count { $0.phase == .established } }
+    private static func userAgent(_ configuration: NodeConfiguration) -> String {
+        let comments = configuration.userAgentComments
+        let first = "/Satoshi:31.0.0" + (comments.isEmpty ? "" : "(\(comments.joined(separator: "; ")))")
+        return configuration.userAgent.isEmpty ? first + "/" : first + "/\(configuration.userAgent)/"
+    }
 
-    func index(_ id: ConnectionID) -> Int? { peers.firstIndex { $0.id == id } }
+    /// Peers that shook hands.
+    var count: Int { list.count { $0.phase == .established } }
 
-    var json: JSON {
-        .array(
-            peers.filter { $0.phase == .established }.map { peer in
-                [
-                    "id": .int(peer.id.raw), "addr": .string(peer.address), "network": "ipv4",
-                    "services": "0000000000000409", "relaytxes": true,
-                    "conntime": .int(peer.opened.nanoseconds / 1_000_000_000),
-                    "version": .int(peer.version), "subver": .string(peer.userAgent), "inbound": true,
-                    "startingheight": .int(peer.startHeight), "connection_type": "inbound",
-                    "transport_protocol_type": "v1",
-                ]
-            })
+    func index(_ id: ConnectionID) -> Int? { list.firstIndex { $0.id == id } }
+    func index(number: Int) -> Int? { list.firstIndex { $0.number == number } }
+
+    /// Sends one message; nothing when the peer is being closed.
+    mutating func say(
+        _ command: PeerCommand, to index: Int, at time: Instant,
+        into effects: inout EffectBuffer<NodeObservation>, _ body: (inout ByteWriter) -> Void = { _ in }
+    ) {
+        guard list[index].closing == nil else { return }
+        var size = 0
+        effects.send(on: list[index].id) { writer in
+            let start = writer.count
+            list[index].transport.write(command.rawValue, into: &writer, body)
+            size = writer.count - start
+        }
+        list[index].traffic.countSent(command.rawValue, size, at: time)
+    }
+
+    /// Closes the connection at the end of this call.
+    mutating func drop(_ index: Int, _ reason: String) {
+        if list[index].closing == nil { list[index].closing = reason }
+    }
+
+    /// The peer broke the protocol: it is dropped, and its address is remembered unless it is one of the operator's
+    /// or a local one (Core's MaybeDiscourageAndDisconnect).
+    mutating func punish(_ index: Int, _ reason: String) {
+        let peer = list[index]
+        if peer.permissions.contains(.noBan) || peer.kind == .manual { return }
+        drop(index, reason)
+        if let address = peer.networkAddress, !address.isLoopback { bans.discourage(address) }
+    }
+
+    var preferredCount: Int { list.count { $0.isUp && $0.isPreferred } }
+}
+
+/// The newest block, kept decoded for the peers that will ask for it at once.
+struct RecentBlock: Sendable {
+    let hash: Hash256
+    let block: Block
+    let compact: CompactBlock
+}
+
+/// Transactions that a compact block may name though the pool does not hold them (Core's
+/// -blockreconstructionextratxn).
+struct ExtraTransactions: Sendable {
+    private(set) var list: [Transaction] = []
+    private var next = 0
+
+    mutating func insert(_ transaction: Transaction) {
+        guard transaction.totalSize <= ChainLimits.extraTransactionBytes else { return }
+        if list.count < ChainLimits.extraTransactions {
+            list.append(transaction)
+        } else {
+            list[next] = transaction
+            next = (next + 1) % list.count
+        }
     }
 }
