@@ -17,7 +17,7 @@ struct GoldenAnswersTests {
         "usage",
         "longpollid", "maxmempool", "tx_send_rate", "inv_buckets", "localservices", "localservicesnames",
         "chunkweight",
-        "chunk", "mempool_sequence", "currentblockweight", "currentblocktx", "optimal",
+        "chunk", "mempool_sequence", "timemillis", "currentblockweight", "currentblocktx", "optimal",
     ]
 
     @Test("Every method that the node has answers as Core did on the same chain")
