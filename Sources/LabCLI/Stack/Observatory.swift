@@ -84,6 +84,7 @@ final class Observatory: Sendable {
         case .templateClientDisconnected(_, let reason): log.note("template client left: \(reason)")
         case .peerConnected(_, let agent): log.note("peer connected: \(agent)")
         case .peerDisconnected(_, let reason): log.note("peer left: \(reason)")
+        case .peerDialFailed(let endpoint, let reason): log.note("peer \(endpoint) not reached: \(reason)")
         case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested: break
         }
     }
