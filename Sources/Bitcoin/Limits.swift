@@ -18,4 +18,14 @@ enum Limits {
     /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so
     /// that a scan stops at the first step with a candidate.
     static let scanCandidates = 16
+    /// Longest descriptor that is read: 999 extended keys with origins and paths of taproot's largest multisig.
+    static let descriptorBytesMax = 250_000
+    /// Core's MAX_PUBKEYS_PER_MULTISIG.
+    static let multisigKeysMax = 20
+    /// Core's MAX_PUBKEYS_PER_MULTI_A: what fits on the stack beside the threshold.
+    static let tapscriptMultisigKeysMax = 999
+    /// Consensus: bytes of one stack element, hence of a P2SH script.
+    static let scriptElementBytesMax = 520
+    /// BIP341: nodes of a control block's path.
+    static let taprootDepthMax = 128
 }

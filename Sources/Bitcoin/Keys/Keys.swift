@@ -97,6 +97,17 @@ public struct PublicKey: Hashable, Sendable {
         return key
     }
 
+    /// The 65 bytes of old wallets: 4, x and y.
+    public var uncompressedBytes: [UInt8] {
+        var key = parsed
+        var count = 65
+        return [UInt8](unsafeUninitializedCapacity: 65) { out, initialized in
+            _ = secp256k1_ec_pubkey_serialize(
+                Secp256k1.context, out.baseAddress!, &count, &key, UInt32(SECP256K1_EC_UNCOMPRESSED))
+            initialized = count
+        }
+    }
+
     public var xOnly: XOnlyPublicKey { XOnlyPublicKey(uncheckedBytes: Array(bytes[1...])) }
 
     /// What a P2PKH or P2WPKH output commits to.

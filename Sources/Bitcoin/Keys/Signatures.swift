@@ -2,9 +2,27 @@ import CSecp256k1
 
 extension SecretKey {
     /// An ECDSA signature of a digest: DER, low S, nonce by RFC 6979. Without the sighash byte.
-    public func signECDSA(_ digest: Hash256) -> [UInt8] {
+    ///
+    /// With `grinds`, R is below 2^255 too, so that the signature has at most 70 bytes: as Core, a counter
+    /// is tried as extra entropy until it is (twice on average).
+    public func signECDSA(_ digest: Hash256, grinds: Bool = false) -> [UInt8] {
+        var signature = sign(digest, counter: 0)
+        var counter: UInt32 = 0
+        while grinds, signature[3] == 33 {
+            counter += 1
+            signature = sign(digest, counter: counter)
+        }
+        return signature
+    }
+
+    private func sign(_ digest: Hash256, counter: UInt32) -> [UInt8] {
         var signature = secp256k1_ecdsa_signature()
-        let ok = secp256k1_ecdsa_sign(Secp256k1.context, &signature, digest.bytes, bytes, nil, nil)
+        var entropy = [UInt8](repeating: 0, count: 32)
+        for i in 0..<4 { entropy[i] = UInt8(truncatingIfNeeded: counter >> UInt32(8 * i)) }
+        let ok = entropy.withUnsafeBytes { raw in
+            secp256k1_ecdsa_sign(
+                Secp256k1.context, &signature, digest.bytes, bytes, nil, counter == 0 ? nil : raw.baseAddress)
+        }
         precondition(ok == 1, "signing with a valid key does not fail")
         // Two integers of at most 33 bytes and six bytes around them.
         return [UInt8](unsafeUninitializedCapacity: 72) { out, count in

@@ -39,7 +39,7 @@ struct Wallet: Sendable {
     }
 
     func key(_ branch: UInt32, _ index: UInt32) -> SecretKey {
-        guard let key = branches[Int(branch)].child(index)?.key else {
+        guard let key = branches[Int(branch)].child(index)?.secret else {
             preconditionFailure("an index without a key: probability 2^-127")
         }
         return key

@@ -1,6 +1,7 @@
-/// FIPS 180-4, for BIP32 alone: a few blocks for each key, so it favours brevity over speed.
-enum SHA512 {
-    static func hash(_ message: [UInt8]) -> [UInt8] {
+/// FIPS 180-4, for BIP32 and for passphrases: a few blocks for each key, so it favours brevity over speed.
+public enum SHA512 {
+    /// 64 bytes.
+    public static func hash(_ message: [UInt8]) -> [UInt8] {
         var state = initial
         var padded = message + [0x80]
         while padded.count % 128 != 120 { padded.append(0) }
@@ -9,23 +10,28 @@ enum SHA512 {
             padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
         }
         for block in stride(from: 0, to: padded.count, by: 128) {
-            compress(&state, padded[block..<block + 128])
+            compress(&state, padded, at: block)
         }
         return state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
         }
     }
 
-    /// RFC 2104.
-    static func hmac(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+    /// RFC 2104; 64 bytes.
+    public static func hmac(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
         var block = key.count > 128 ? hash(key) : key
         block += [UInt8](repeating: 0, count: 128 - block.count)
         return hash(block.map { $0 ^ 0x5c } + hash(block.map { $0 ^ 0x36 } + message))
     }
 
-    private static func compress(_ state: inout [UInt64], _ block: ArraySlice<UInt8>) {
-        func rotate(_ x: UInt64, _ n: UInt64) -> UInt64 { x >> n | x << (64 - n) }
+    private static func rotate(_ x: UInt64, _ n: UInt64) -> UInt64 { x >> n | x << (64 - n) }
+
+    private static func compress(_ state: inout [UInt64], _ bytes: [UInt8], at start: Int) {
         var words = [UInt64](repeating: 0, count: 80)
-        for (index, byte) in block.enumerated() { words[index / 8] = words[index / 8] << 8 | UInt64(byte) }
+        for i in 0..<16 {
+            var word: UInt64 = 0
+            for j in 0..<8 { word = word << 8 | UInt64(bytes[start + 8 * i + j]) }
+            words[i] = word
+        }
         for i in 16..<80 {
             let a = words[i - 15]
             let b = words[i - 2]
@@ -33,16 +39,17 @@ enum SHA512 {
                 words[i - 16] &+ words[i - 7] &+ (rotate(a, 1) ^ rotate(a, 8) ^ a >> 7)
                 &+ (rotate(b, 19) ^ rotate(b, 61) ^ b >> 6)
         }
-        var s = state
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for i in 0..<80 {
-            let e = rotate(s[4], 14) ^ rotate(s[4], 18) ^ rotate(s[4], 41)
-            let choice = s[4] & s[5] ^ ~s[4] & s[6]
-            let first = s[7] &+ e &+ choice &+ constants[i] &+ words[i]
-            let a = rotate(s[0], 28) ^ rotate(s[0], 34) ^ rotate(s[0], 39)
-            let second = a &+ (s[0] & s[1] ^ s[0] & s[2] ^ s[1] & s[2])
-            s = [first &+ second, s[0], s[1], s[2], s[3] &+ first, s[4], s[5], s[6]]
+            let sum = rotate(e, 14) ^ rotate(e, 18) ^ rotate(e, 41)
+            let first = h &+ sum &+ (e & f ^ ~e & g) &+ constants[i] &+ words[i]
+            let second =
+                first &+ (rotate(a, 28) ^ rotate(a, 34) ^ rotate(a, 39)) &+ (a & b ^ a & c ^ b & c)
+            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, second)
         }
-        for i in 0..<8 { state[i] &+= s[i] }
+        let result = [a, b, c, d, e, f, g, h]
+        for i in 0..<8 { state[i] &+= result[i] }
     }
 
     private static let initial: [UInt64] = [
