@@ -153,4 +153,10 @@ public enum ChainLimits {
     public static let walletAddresses = 1_000_000
     /// Inputs of one wallet payment, so that it stays a standard transaction.
     public static let walletInputs = 500
+    /// Bytes of one PSBT (Core's MAX_FILE_SIZE_PSBT is 100 MB; an RPC body is at most 32 MiB).
+    public static let psbtBytes = 0x0200_0000
+    /// Records of one map of a PSBT: far above an input with 999 keys, each with signature and origin.
+    public static let psbtRecords = 100_000
+    /// Scripts that one descriptor may be asked for at once (Core's limit of a range).
+    public static let descriptorRange = 1_000_000
 }

@@ -4,7 +4,7 @@ extension RPCMethod {
         blockchain + control + generating + mining + rawTransactions + utilities
         + mempool
         + network
-        + wallet
+        + wallet + partiallySigned + scriptUtilities
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

@@ -8,7 +8,14 @@ struct WalletBook: Sendable {
     private var owners: [Script: WalletAddress] = [:]
     private(set) var coins = WalletCoins()
 
-    init(seed: [UInt8]) { self.seed = seed }
+    /// Orders of inputs and outputs; secrets never come from it.
+    var random: PRNG
+
+    init(seed: [UInt8]) {
+        self.seed = seed
+        let start = taggedHash("lab/wallet/order", seed).bytes[..<8]
+        random = PRNG(seed: start.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
 
     func index(of name: String) -> Int? { wallets.firstIndex { $0.name == name } }
     var loaded: [Int] { wallets.indices.filter { wallets[$0].isLoaded } }
