@@ -20,6 +20,7 @@ extension NodeMachine {
         _ index: Int, at time: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
         guard peers.list[index].closing == nil else { return }
+        peers.shakeHands(index, at: time, into: &effects)
         if !peers.list[index].isInbound, !peers.list[index].hasSentVersion,
             peers.list[index].transport.isReady
         {

@@ -38,7 +38,10 @@ extension NodeMachine {
         }
         addPeer(
             id, kind: .inbound, address: address, networkAddress: networkAddress, permissions: permissions,
-            transport: PeerTransport(magic: peers.magic), at: time)
+            transport: configuration.v2Transport
+                ? PeerTransport(magic: peers.magic, accepting: secrets.fork())
+                : PeerTransport(magic: peers.magic),
+            at: time)
     }
 
     mutating func peerDialed(
@@ -57,7 +60,11 @@ extension NodeMachine {
         let permissions = networkAddress.map { self.permissions(of: $0, isInbound: false) } ?? []
         addPeer(
             id, kind: target.kind, address: target.endpoint.description, networkAddress: networkAddress,
-            permissions: permissions, transport: PeerTransport(magic: peers.magic), at: peerTime(now))
+            permissions: permissions,
+            transport: target.usesV2
+                ? PeerTransport(magic: peers.magic, initiating: secrets.fork())
+                : PeerTransport(magic: peers.magic),
+            at: peerTime(now))
         attend(peers.list.count - 1, at: peerTime(now), into: &effects)
     }
 
@@ -96,9 +103,10 @@ extension NodeMachine {
         peers.list[index].traffic.countReceived(bytes.byteCount, at: time)
         peers.list[index].transport.receive(bytes)
         do throws(PeerTransport.Fault) {
-            while peers.list[index].closing == nil,
-                let (message, size) = try peers.list[index].transport.next()
-            {
+            while peers.list[index].closing == nil {
+                let next = try peers.list[index].transport.next()
+                peers.shakeHands(index, at: time, into: &effects)
+                guard let (message, size) = next else { break }
                 peers.list[index].traffic.countReceived(message.command, size)
                 peerMessage(message, index, at: now, into: &effects)
                 flushRequests(at: time, into: &effects)
@@ -159,7 +167,8 @@ extension NodeMachine {
         peers.highBandwidth.removeAll { $0 == peer.id }
         peers.pastSent += peer.traffic.bytesSent
         peers.pastReceived += peer.traffic.bytesReceived
-        peers.dialing.lost(peer.id, withV1: false, at: now)
+        let mayBeV1 = !peer.isInbound && peer.transport.isUnanswered && peer.closing == nil
+        peers.dialing.lost(peer.id, withV1: mayBeV1, at: now)
         peers.list.remove(at: index)
     }
 

@@ -91,6 +91,16 @@ struct PeerSet: Sendable {
         list[index].traffic.countSent(command.rawValue, size, at: time)
     }
 
+    /// Sends what version 2's key exchange has to send.
+    mutating func shakeHands(
+        _ index: Int, at time: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        let bytes = list[index].transport.takeHandshake()
+        guard !bytes.isEmpty, list[index].closing == nil else { return }
+        effects.send(on: list[index].id) { $0.write(bytes) }
+        list[index].traffic.countHandshake(bytes.count, at: time)
+    }
+
     /// Closes the connection at the end of this call.
     mutating func drop(_ index: Int, _ reason: String) {
         if list[index].closing == nil { list[index].closing = reason }

@@ -128,7 +128,9 @@ struct PeerUnderTest {
 
     @Test("Wrong magic, oversize, truncated and late messages end the connection; a wrong checksum does not")
     func faults() throws {
-        var node = NodeUnderTest()
+        var configuration = NodeUnderTest.configuration()
+        configuration.v2Transport = false
+        var node = NodeUnderTest(configuration)
         let stranger = PeerUnderTest(&node)
         node.receive([UInt8](repeating: 0xf9, count: 24), on: stranger.id)
         #expect(node.closed[stranger.id.raw] != nil)

@@ -76,6 +76,27 @@ import Testing
         #expect(net[1].node.machine.mempool.count == 1)
     }
 
+    @Test(
+        "Both versions of the transport lead to the same chain, and who speaks only the first is met halfway")
+    func transports() throws {
+        for (first, second) in [(true, true), (true, false), (false, true), (false, false)] {
+            let net = NodeNetwork(2, edges: [(0, 1)]) { place, configuration in
+                configuration.v2Transport = place == 0 ? first : second
+            }
+            net.run(.seconds(5))
+            net.mine(0, 3)
+            net.mine(1, 3)
+            #expect(net.height(0) == 6)
+            #expect(net.tip(0) == net.tip(1))
+            let info = try net[0].node.call("getpeerinfo")
+            let isV2 = first && second
+            #expect(info[0]?["transport_protocol_type"]?.stringValue == (isV2 ? "v2" : "v1"))
+            let other = try net[1].node.call("getpeerinfo")
+            #expect(info[0]?["session_id"] == other[0]?["session_id"])
+            #expect((info[0]?["session_id"]?.stringValue == "") == !isV2)
+        }
+    }
+
     @Test("A node that connects to itself notices and lets go")
     func selfConnection() {
         let net = NodeNetwork(1, edges: [(0, 0)])
