@@ -19,9 +19,10 @@ final class LabProcess: Sendable {
     private let process: Process
     private let lines = Mutex(Lines())
 
-    init(_ arguments: [String], input: String? = nil) throws {
+    /// `executable` is the lab itself, or the path of a program that is not ours.
+    init(_ arguments: [String], executable: String = binary) throws {
         process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.binary)
+        process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         environment["LAB_ROOT"] = Self.root
