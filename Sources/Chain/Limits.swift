@@ -37,6 +37,22 @@ public enum ChainLimits {
     public static let standardWeight = 400_000
     /// Policy: signature operation cost of a standard transaction.
     public static let standardSigOpsCost = 16_000
+    /// Policy: legacy signature operations of a transaction's inputs and what they spend (BIP54).
+    public static let standardLegacySigOps = 2_500
+    /// Policy: signature operations of one redeem script.
+    public static let standardP2SHSigOps = 15
+    /// Policy: least bytes without witnesses, so that nothing looks like an inner node of the merkle tree.
+    public static let standardSizeMin = 65
+    /// Policy: dust outputs of one transaction, which then must pay no fee and be spent at once.
+    public static let dustOutputs = 1
+    /// Policy: clusters that one replacement may touch (Core's MAX_REPLACEMENT_CANDIDATES).
+    public static let replacementClusters = 100
+    /// Policy: virtual bytes of a version 3 transaction, and of one with an unconfirmed parent (BIP431).
+    public static let trucSize = 10_000
+    public static let trucChildSize = 1_000
+    /// Policy: transactions of one package, and their weight together.
+    public static let packageCount = 25
+    public static let packageWeight = 404_000
     /// Policy: bytes of a standard scriptSig.
     public static let standardScriptSig = 1_650
     /// Policy: bytes of all data carriers of a transaction together.
@@ -51,8 +67,20 @@ public enum ChainLimits {
     public static let clusterCount = 64
     /// Policy: virtual bytes of such a cluster.
     public static let clusterSize = 101_000
-    /// Policy: the pool's serialized bytes in all; beyond it nothing new enters.
-    public static let mempoolBytes = 100_000_000
+    /// Policy: the pool's bytes of memory in all (Core's -maxmempool); beyond it the worst chunks leave.
+    public static let mempoolBytes = 300_000_000
+    /// Policy: seconds after which a transaction leaves the pool (Core: 336 hours).
+    public static let mempoolExpiry: UInt32 = 336 * 3_600
+    /// Policy: seconds in which the rolling minimum fee halves.
+    public static let rollingFeeHalfLife = 12 * 3_600
+    /// Policy: virtual size of one unit of signature cost, in weight units (Core's -bytespersigop).
+    public static let bytesPerSigOp = 20
+    /// Steps of one cluster's search for the best order; 64 transactions need a few hundred.
+    public static let linearizationSteps = 20_000
+    /// Chunks in one block of the pool's index: small enough to move, large enough that sums save looks.
+    public static let chunkIndexBlock = 256
+    /// Templates: satoshi per 1000 virtual bytes below which nothing is mined (Core's -blockmintxfee).
+    public static let blockFeeRateMin: Int64 = 1
 
     /// Blocks with an unknown fate that are kept (side chains), so that memory follows work and not chatter.
     public static let sideBlocks = 10_000

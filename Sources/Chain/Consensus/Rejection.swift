@@ -16,6 +16,13 @@ public struct Rejection: Error, Equatable, Sendable {
         case cachedInvalid
         /// Policy of the memory pool, not consensus.
         case policy
+        /// Pays too little by itself; may stand in a package or later.
+        case reconsiderable
+        /// Policy, because of witnesses that another relay may have put there; the transaction by its txid
+        /// may be good.
+        case witnessMutated
+        /// Failed without witnesses where there should be some; the transaction by its txid may be good.
+        case witnessStripped
         /// Inputs that are unknown or spent.
         case missingInputs
     }

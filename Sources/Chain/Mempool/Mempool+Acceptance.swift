@@ -62,9 +62,9 @@ extension Mempool {
         for slot in verdict.conflicts.sorted() where slots[slot] != nil {
             replaced += removeWithDescendants(slot)
         }
-        if totalBytes + transaction.totalSize > ChainLimits.mempoolBytes { throw .policy("mempool full") }
         insert(
-            transaction, fee: verdict.fee, sigOpsCost: verdict.sigOpsCost, time: time, height: chain.height)
+            PooledTransaction(transaction, fee: verdict.fee, sigOpsCost: verdict.sigOpsCost), time: time,
+            height: chain.height)
         return (verdict, replaced)
     }
 
@@ -151,9 +151,10 @@ extension Mempool {
     private func checkCluster(_ transaction: Transaction, _ verdict: MempoolVerdict) throws(Rejection) {
         let parents = transaction.inputs.compactMap { slot(of: $0.previousOutput.txid) }
         guard !parents.isEmpty else { return }
-        let members = cluster(of: Array(Set(parents)).sorted())
-        let size = members.reduce(verdict.virtualSize) { $0 + entry($1).virtualSize }
-        if members.count + 1 > ChainLimits.clusterCount || size > ChainLimits.clusterSize {
+        let joined = Set(parents.map { entry($0).cluster }).sorted().map { cluster($0) }
+        let count = joined.reduce(1) { $0 + $1.order.count }
+        let size = joined.reduce(verdict.virtualSize * 4) { $0 + $1.adjustedWeight }
+        if count > ChainLimits.clusterCount || size > ChainLimits.clusterSize * 4 {
             throw .policy("too-large-cluster")
         }
     }
@@ -163,21 +164,21 @@ extension Mempool {
     /// Takes a connected block's transactions out, and what now conflicts with it.
     mutating func blockConnected(_ block: Block) -> (confirmed: Int, conflicted: [Transaction]) {
         guard !isEmpty else { return (0, []) }
-        var confirmed = 0
-        var conflicted: [Transaction] = []
+        var confirmed: [Int] = []
+        var conflicting: [Int] = []
         for transaction in block.transactions.dropFirst() {
             if let slot = slot(of: transaction.txid) {
-                remove(slot: slot)
-                confirmed += 1
+                confirmed.append(slot)
                 continue
             }
             for input in transaction.inputs {
-                if let slot = spenderSlot(of: input.previousOutput) {
-                    conflicted += removeWithDescendants(slot)
-                }
+                if let slot = spenderSlot(of: input.previousOutput) { conflicting.append(slot) }
             }
         }
-        return (confirmed, conflicted)
+        remove(confirmed, byBlock: true)
+        var conflicted: [Transaction] = []
+        for slot in conflicting where slots[slot] != nil { conflicted += removeWithDescendants(slot) }
+        return (confirmed.count, conflicted)
     }
 
     /// After a reorganisation: takes the transactions of the left blocks back in (`left` in chain order) and
@@ -211,6 +212,30 @@ extension Mempool {
                 && lock.isMet(height: chain.height + 1, previousMedianTime: chain.tip.medianTime)
         } catch {
             return false
+        }
+    }
+}
+
+extension Mempool {
+    /// Before a transaction of a disconnected block comes back: what spends from it may hang together with so
+    /// much that their cluster would be too large; then the branches that pay worst leave. `fits` is false if
+    /// that does not help, because what it spends from is too large already.
+    mutating func makeRoom(for pooled: PooledTransaction) -> (dropped: [Transaction], fits: Bool) {
+        var dropped: [Transaction] = []
+        while true {
+            let children = childSlots(of: pooled.transaction)
+            let relatives = parentSlots(of: pooled.transaction) + children
+            var joined: [Int] = []
+            for relative in relatives where !joined.contains(entry(relative).cluster) {
+                joined.append(entry(relative).cluster)
+            }
+            let count = joined.reduce(1) { $0 + cluster($1).order.count }
+            let size = joined.reduce(pooled.adjustedWeight) { $0 + cluster($1).adjustedWeight }
+            if count <= options.clusterCountMax, size <= options.clusterSizeMax * 4 { return (dropped, true) }
+            guard let worst = children.max(by: { chunk(of: $0).comes(before: chunk(of: $1)) }) else {
+                return (dropped, false)
+            }
+            dropped += removeWithDescendants(worst)
         }
     }
 }

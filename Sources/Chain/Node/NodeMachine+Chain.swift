@@ -8,8 +8,11 @@ extension NodeMachine {
         _ block: Block, bytes: [UInt8], from source: BlockSource, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) -> BlockVerdict {
-        let pool = mempool
+        // The pool is lent to the closure, as a copy that lives on would make the next change copy it all.
+        var pool = Mempool()
+        swap(&pool, &mempool)
         let verdict = chain.accept(block, bytes: bytes, now: unixTime(at: now)) { pool.contains(wtxid: $0) }
+        swap(&pool, &mempool)
         if let rejection = verdict.rejection {
             effects.observe(.blockRejected(hash: block.hash, reason: rejection.reason, source: source))
         } else if verdict.isNew {

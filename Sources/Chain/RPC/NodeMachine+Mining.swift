@@ -115,18 +115,21 @@ extension NodeMachine {
     mutating func blockTemplateJSON(at now: Instant) -> JSON {
         let isFresh =
             rpcTemplate.map {
-                $0.template.mempoolSequence == mempool.sequence
+                $0.template.mempoolVersion == mempool.version
                     || now - $0.made < configuration.templateInterval
             } ?? false
         if !isFresh { rpcTemplate = (BlockTemplate(on: chain, from: mempool), now) }
         guard let template = rpcTemplate?.template else { preconditionFailure("a template was just made") }
         let time = template.time(at: unixTime(at: now))
+        let transactions = template.transactions
+        var places: [Hash256: Int] = [:]
+        for (place, transaction) in transactions.enumerated() { places[transaction.txid] = place }
         return [
             "capabilities": ["proposal"], "version": .int(template.version),
             "rules": ["csv", "!segwit", "taproot"],
             "vbavailable": ["testdummy": 28], "vbrequired": 0,
             "previousblockhash": .string(template.previous.displayHex),
-            "transactions": .array(template.transactions.indices.map { transactionEntry(template, $0) }),
+            "transactions": .array(transactions.indices.map { transactionEntry(template, $0, places) }),
             "coinbaseaux": [:], "coinbasevalue": .int(template.coinbaseValue),
             "longpollid": .string(template.previous.displayHex + String(template.mempoolSequence)),
             "target": .string(template.target.value.hex), "mintime": .int(template.medianTime &+ 1),
@@ -138,16 +141,21 @@ extension NodeMachine {
         ]
     }
 
-    private func transactionEntry(_ template: BlockTemplate, _ index: Int) -> JSON {
-        let transaction = template.transactions[index]
-        let parents = Set(transaction.inputs.map(\.previousOutput.txid))
-        let depends = template.transactions[..<index].indices.filter {
-            parents.contains(template.transactions[$0].txid)
+    private func transactionEntry(
+        _ template: BlockTemplate, _ index: Int, _ places: [Hash256: Int]
+    ) -> JSON {
+        let transaction = template.entries[index].transaction
+        var depends: [Int] = []
+        for input in transaction.inputs {
+            if let place = places[input.previousOutput.txid], !depends.contains(place) {
+                depends.append(place)
+            }
         }
+        depends.sort()
         return [
             "data": .string(transaction.bytes().hex), "txid": .string(transaction.txid.displayHex),
             "hash": .string(transaction.wtxid.displayHex), "depends": .array(depends.map { .int($0 + 1) }),
-            "fee": .int(template.fees[index]), "sigops": .int(template.sigOpsCosts[index]),
+            "fee": .int(template.entries[index].fee), "sigops": .int(template.entries[index].sigOpsCost),
             "weight": .int(transaction.weight),
         ]
     }

@@ -136,7 +136,7 @@ extension NodeMachine {
         provider.clients[index].phase = .served(constraints)
         provider.dropIdleGroups()
         var group = provider.groups.first { $0.constraints == constraints }
-        if isRepeated || group?.mempoolSequence != mempool.sequence { group = nil }
+        if isRepeated || group?.mempoolVersion != mempool.version { group = nil }
         let current = group ?? renewGroup(constraints, at: now, into: &effects)
         sendPair(current, to: index, into: &effects)
         return nil
@@ -193,7 +193,7 @@ extension NodeMachine {
     mutating func refreshTemplates(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
         for index in provider.groups.indices {
             let group = provider.groups[index]
-            guard group.mempoolSequence != mempool.sequence else { continue }
+            guard group.mempoolVersion != mempool.version else { continue }
             let template = BlockTemplate(
                 on: chain, from: mempool, reservedWeight: group.constraints.reservedWeight,
                 reservedSigOps: group.constraints.reservedSigOps)

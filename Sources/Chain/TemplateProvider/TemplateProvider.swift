@@ -51,7 +51,7 @@ struct TemplateProvider: Sendable {
         let constraints: Constraints
         var id: UInt64
         var fees: Int64
-        var mempoolSequence: UInt64
+        var mempoolVersion: UInt64
         /// NewTemplate (future) and SetNewPrevHash as plain frames, for clients that join.
         var pair: [[UInt8]]
     }
@@ -128,8 +128,7 @@ struct TemplateProvider: Sendable {
         ]
         let group = Group(
             constraints: constraints, id: id, fees: template.totalFees,
-            mempoolSequence: template.mempoolSequence,
-            pair: pair)
+            mempoolVersion: template.mempoolVersion, pair: pair)
         if let index = groups.firstIndex(where: { $0.constraints == constraints }) {
             groups[index] = group
         } else {

@@ -10,11 +10,8 @@ public struct BlockTemplate: Sendable {
     public let target: Target
     /// Median time of the blocks before; the header's time must be later.
     public let medianTime: UInt32
-    /// Without the coinbase, parents before children.
-    public private(set) var transactions: [Transaction]
-    /// Satoshi for each of them.
-    public private(set) var fees: [Int64]
-    public private(set) var sigOpsCosts: [Int]
+    /// Without the coinbase, parents before children; shared with the pool and other templates.
+    public private(set) var entries: [PooledTransaction]
     public let totalFees: Int64
     public let subsidy: Int64
     /// The witness commitment output's script; there is always one.
@@ -25,8 +22,11 @@ public struct BlockTemplate: Sendable {
     public let weight: Int
     /// The pool's sequence when it was made.
     public let mempoolSequence: UInt64
+    /// The pool's version when it was made: with another one, another template may be possible.
+    public let mempoolVersion: UInt64
 
     public var coinbaseValue: Int64 { subsidy + totalFees }
+    public var transactions: [Transaction] { entries.map(\.transaction) }
 
     public init(
         on chain: Chainstate, from mempool: Mempool, reservedWeight: Int = ChainLimits.reservedWeight,
@@ -41,25 +41,35 @@ public struct BlockTemplate: Sendable {
         medianTime = tip.medianTime
         subsidy = chain.parameters.subsidy(at: height)
         mempoolSequence = mempool.sequence
-        let chosen = PackageSelection.choose(
-            from: mempool, weight: ChainLimits.blockWeight - reservedWeight,
-            sigOpsCost: ChainLimits.blockSigOpsCost - reservedSigOps)
-        transactions = chosen.map { mempool.entry($0).transaction }
-        fees = chosen.map { mempool.entry($0).fee }
-        sigOpsCosts = chosen.map { mempool.entry($0).sigOpsCost }
-        totalFees = fees.reduce(0, +)
-        weight = transactions.reduce(reservedWeight) { $0 + $1.weight }
-        commitment = WitnessCommitment.script(forTransactionsAfterCoinbase: transactions)
-        merklePath = transactions.isEmpty ? [] : Merkle.path(forFirstOf: [.zero] + transactions.map(\.txid))
+        mempoolVersion = mempool.version
+        let chosen = mempool.selection(
+            weight: ChainLimits.blockWeight - reservedWeight,
+            sigOps: ChainLimits.blockSigOpsCost - reservedSigOps)
+        entries = mempool.transactions(of: chosen)
+        totalFees = chosen.fees
+        weight = chosen.weight + reservedWeight
+        (commitment, merklePath) = Self.roots(of: entries)
     }
 
     /// For blocks of chosen transactions, whose fees nobody claims.
     mutating func replaceTransactions(_ chosen: [Transaction]) {
-        transactions = chosen
-        fees = chosen.map { _ in 0 }
-        sigOpsCosts = fees.map { _ in 0 }
-        commitment = WitnessCommitment.script(forTransactionsAfterCoinbase: chosen)
-        merklePath = chosen.isEmpty ? [] : Merkle.path(forFirstOf: [.zero] + chosen.map(\.txid))
+        entries = chosen.map { PooledTransaction($0, fee: 0, sigOpsCost: 0) }
+        (commitment, merklePath) = Self.roots(of: entries)
+    }
+
+    private static func roots(of entries: [PooledTransaction]) -> (Script, [Hash256]) {
+        guard !entries.isEmpty else {
+            return (WitnessCommitment.script(forTransactionsAfterCoinbase: []), [])
+        }
+        var leaves: [Hash256] = [.zero]
+        leaves.reserveCapacity(entries.count + 1)
+        for entry in entries { leaves.append(entry.wtxid) }
+        let root = Merkle.root(leaves).root
+        for (place, entry) in entries.enumerated() { leaves[place + 1] = entry.txid }
+        return (
+            WitnessCommitment.script(WitnessCommitment.hash(root: root, reserved: .zero)),
+            Merkle.path(forFirstOf: leaves)
+        )
     }
 
     /// The time a header should start with.

@@ -47,15 +47,19 @@ import Testing
         }
         let mempool = node.machine.mempool
         for weight in [2_000, 10_000, 4_000_000] {
-            let chosen = PackageSelection.choose(from: mempool, weight: weight, sigOpsCost: 80_000)
+            let chosen = mempool.chosenSlots(weight: weight)
             #expect(Set(chosen).count == chosen.count)
             #expect(chosen.reduce(0) { $0 + mempool.entry($1).weight } < weight)
             for (position, slot) in chosen.enumerated() {
                 for parent in mempool.entry(slot).parents { #expect(chosen[..<position].contains(parent)) }
             }
         }
-        #expect(
-            PackageSelection.choose(from: mempool, weight: 4_000_000, sigOpsCost: 80_000).count
-                == mempool.count)
+        #expect(mempool.chosenSlots(weight: 4_000_000).count == mempool.count)
+    }
+}
+
+extension Mempool {
+    fileprivate func chosenSlots(weight: Int) -> [Int] {
+        transactions(of: selection(weight: weight, sigOps: 80_000)).compactMap { slot(of: $0.txid) }
     }
 }
