@@ -8,11 +8,11 @@ struct FeeFraction: Equatable, Sendable {
     static let zero = FeeFraction(fee: 0, size: 0)
 
     static func + (a: FeeFraction, b: FeeFraction) -> FeeFraction {
-        FeeFraction(fee: a.fee + b.fee, size: a.size + b.size)
+        FeeFraction(fee: a.fee &+ b.fee, size: a.size + b.size)
     }
     static func += (a: inout FeeFraction, b: FeeFraction) { a = a + b }
     static func - (a: FeeFraction, b: FeeFraction) -> FeeFraction {
-        FeeFraction(fee: a.fee - b.fee, size: a.size - b.size)
+        FeeFraction(fee: a.fee &- b.fee, size: a.size - b.size)
     }
 
     /// -1, 0 or 1 as this rate is below, equal to or above the other's.

@@ -67,7 +67,7 @@ extension NodeMachine {
             switch change {
             case .connected(let id, let block, let spent):
                 let entry = chain.tree[id]
-                let (_, conflicted) = mempool.blockConnected(block)
+                let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
                 for transaction in conflicted { wallets.transactionDropped(transaction) }
                 wallets.connected(block, height: entry.height)
                 effects.observe(
@@ -83,6 +83,7 @@ extension NodeMachine {
             }
         }
         if changes.contains(where: \.isDisconnection) {
+            left.removeAll { chain.transactionIndex[$0.txid] != nil }
             let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
             for transaction in dropped { wallets.transactionDropped(transaction) }
             for transaction in left where mempool[transaction.txid] != nil {
@@ -112,13 +113,12 @@ extension NodeMachine {
     ) throws(Rejection) -> MempoolVerdict {
         let verdict: MempoolVerdict
         do throws(Rejection) {
-            let outcome = try mempool.accept(transaction, chain: chain, time: unixTime(at: now))
-            for replaced in outcome.replaced { wallets.transactionDropped(replaced) }
-            verdict = outcome.verdict
+            verdict = try mempool.accept(transaction, chain: chain, time: unixTime(at: now))
         } catch {
             effects.observe(.transactionRejected(transaction.txid, reason: error.reason))
             throw error
         }
+        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
         wallets.transactionAdded(transaction)
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))

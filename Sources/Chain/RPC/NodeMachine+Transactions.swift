@@ -112,7 +112,7 @@ extension NodeMachine {
         }
         let limit = arguments[1] == nil ? ChainLimits.feeRateMax : try arguments.amount(1)
         do throws(Rejection) {
-            let verdict = try mempool.examine(sent, chain: chain)
+            let verdict = try mempool.examine(sent, chain: chain, time: unixTime(at: now))
             if limit > 0, verdict.fee > Policy.fee(rate: limit, virtualSize: verdict.virtualSize) {
                 throw Rejection(.policy, "max-fee-exceeded")
             }
@@ -143,7 +143,7 @@ extension NodeMachine {
                 "txid": .string(tested.txid.displayHex), "wtxid": .string(tested.wtxid.displayHex),
             ]
             do throws(Rejection) {
-                let verdict = try mempool.examine(tested, chain: chain)
+                let verdict = try mempool.examine(tested, chain: chain, time: unixTime(at: arguments.now))
                 if limit > 0, verdict.fee > Policy.fee(rate: limit, virtualSize: verdict.virtualSize) {
                     object.append("allowed", false)
                     object.append("reject-reason", "max-fee-exceeded")
