@@ -75,6 +75,8 @@ public enum ChainLimits {
     public static let rollingFeeHalfLife = 12 * 3_600
     /// Policy: virtual size of one unit of signature cost, in weight units (Core's -bytespersigop).
     public static let bytesPerSigOp = 20
+    /// Transactions of mempool.dat that are verified at one go, so that others get their turn in between.
+    public static let mempoolLoadSlice = 50
     /// Steps of one cluster's search for the best order; 64 transactions need a few hundred.
     public static let linearizationSteps = 20_000
     /// Chunks in one block of the pool's index: small enough to move, large enough that sums save looks.

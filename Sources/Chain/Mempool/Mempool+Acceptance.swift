@@ -44,20 +44,23 @@ extension Mempool {
     }
 
     /// Judges and takes in. Throws with nothing changed, except that `mempool full` may have evicted others.
+    /// `arrived` is when it came first, for what comes from a file.
     public mutating func accept(
-        _ transaction: Transaction, chain: Chainstate, time: UInt32
+        _ transaction: Transaction, chain: Chainstate, time: UInt32, arrived: UInt32? = nil
     ) throws(Rejection) -> MempoolVerdict {
-        try accept(transaction, .single, chain: chain, time: time, trims: true)
+        try accept(transaction, .single, chain: chain, time: time, arrived: arrived, trims: true)
     }
 
     mutating func accept(
-        _ transaction: Transaction, _ rules: AcceptanceRules, chain: Chainstate, time: UInt32, trims: Bool
+        _ transaction: Transaction, _ rules: AcceptanceRules, chain: Chainstate, time: UInt32,
+        arrived: UInt32? = nil, trims: Bool
     ) throws(Rejection) -> MempoolVerdict {
         rolling.decay(to: time, usage: usage, options: options)
         let (candidate, evicted) = try judge(transaction, rules, chain: chain, time: time)
         var verdict = verdict(on: candidate, evicted: evicted)
         remove(evicted.sorted())
-        insert(candidate.pooled, time: time, height: chain.height, fromBlock: rules.bypassesLimits)
+        insert(
+            candidate.pooled, time: arrived ?? time, height: chain.height, fromBlock: rules.bypassesLimits)
         if trims, !rules.bypassesLimits {
             verdict.evicted = limit(at: time)
             guard contains(wtxid: candidate.pooled.wtxid) else {

@@ -53,7 +53,8 @@ public struct Mempool: Sendable {
     func contains(wtxid: Hash256) -> Bool { byWtxid[wtxid] != nil }
 
     /// By its id with witnesses; peers ask so (BIP339).
-    func transaction(wtxid: Hash256) -> Transaction? { byWtxid[wtxid].map { entry($0).transaction } }
+    func transaction(wtxid: Hash256) -> Transaction? { entry(wtxid: wtxid)?.transaction }
+    func entry(wtxid: Hash256) -> MempoolEntry? { byWtxid[wtxid].map { entry($0) } }
 
     /// The waiting transaction that spends this output.
     public func spender(of outPoint: OutPoint) -> Hash256? { spenders[outPoint].map { entry($0).txid } }

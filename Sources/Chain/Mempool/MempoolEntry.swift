@@ -70,7 +70,7 @@ public struct MempoolEntry: Sendable {
     /// P2WPKH witness), so that -maxmempool means as much here.
     static func usage(of transaction: Transaction) -> Int {
         func block(_ bytes: Int) -> Int { bytes == 0 ? 0 : (bytes + 31) & ~15 }
-        var total = 668
+        var total = 724
         for input in transaction.inputs {
             total += 104 + 96
             if input.scriptSig.bytes.count > 36 { total += block(input.scriptSig.bytes.count) }

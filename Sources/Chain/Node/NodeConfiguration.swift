@@ -26,6 +26,13 @@ public struct NodeConfiguration: Sendable {
     /// What follows `/Satoshi:31.0.0/` in the user agent, without slashes.
     public var userAgent = "mining-lab:0.1"
     public var seed: UInt64 = 0
+    /// The pool's policy.
+    public var mempool = MempoolOptions()
+    /// Where the driver keeps the pool over restarts, as `savemempool` tells.
+    public var mempoolPath = "mempool.dat"
+    /// Drawn anew for each life, so that no handshake secret comes twice: by the live world from the operating
+    /// system, by the virtual world from its seed.
+    public var sessionSeed: [UInt8] = []
 
     // MARK: Peers
 

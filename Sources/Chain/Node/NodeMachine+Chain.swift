@@ -118,12 +118,35 @@ extension NodeMachine {
             effects.observe(.transactionRejected(transaction.txid, reason: error.reason))
             throw error
         }
+        transactionEntered(transaction, verdict, at: now, into: &effects)
+        return verdict
+    }
+
+    /// What follows when a transaction is in the pool.
+    mutating func transactionEntered(
+        _ transaction: Transaction, _ verdict: MempoolVerdict, relays: Bool = true, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
         for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
         wallets.transactionAdded(transaction)
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
         scheduleTemplateRefresh(at: now)
-        relay(transaction, at: now, into: &effects)
+        if relays { relay(transaction, at: now, into: &effects) }
+    }
+
+    /// Judges a package and takes in what stands.
+    mutating func submit(
+        package: [Transaction], rateMax: Int64?, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) -> PackageVerdict {
+        let verdict = mempool.accept(package, rateMax: rateMax, chain: chain, time: unixTime(at: now))
+        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
+        for transaction in verdict.added {
+            guard case .accepted(var found, _, _) = verdict.results[transaction.wtxid] else { continue }
+            found.replaced = []
+            transactionEntered(transaction, found, at: now, into: &effects)
+        }
         return verdict
     }
 

@@ -19,12 +19,14 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case templateRefresh
         case templateSweep
         case longPoll
+        case mempoolLoad
         case peers
     }
 
     public let configuration: NodeConfiguration
     public internal(set) var chain: Chainstate
-    public internal(set) var mempool = Mempool()
+    public internal(set) var mempool: Mempool
+    var mempoolLoad: MempoolLoad?
     var wallets: WalletBook
     var provider = TemplateProvider()
     var rpc = RPCServer()
@@ -45,8 +47,10 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     public init(_ configuration: NodeConfiguration) {
         self.configuration = configuration
         chain = Chainstate(configuration.network)
+        mempool = Mempool(configuration.mempool)
         clock = configuration.clock
-        secrets = SecretGenerator(seed: configuration.secretSeed + Array("connections".utf8))
+        secrets = SecretGenerator(
+            seed: configuration.secretSeed + Array("connections".utf8) + configuration.sessionSeed)
         let start = configuration.clock.unixSeconds(at: .start)
         credentials = .issue(
             authority: configuration.templateAuthority, staticKey: configuration.templateStaticKey,
@@ -147,6 +151,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case .invalidateBlock(let hash): _ = invalidate(hash, at: now, into: &effects)
         case .reconsiderBlock(let hash): _ = reconsider(hash, at: now, into: &effects)
         case .preciousBlock(let hash): _ = prefer(hash, at: now, into: &effects)
+        case .loadMempool(let bytes): startMempoolLoad(bytes, at: now, into: &effects)
         }
     }
 
@@ -155,6 +160,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         if timers.fire(.templateSweep, at: now), let next = provider.sweep(at: now) {
             timers.set(.templateSweep, next)
         }
+        if timers.fire(.mempoolLoad, at: now) { continueMempoolLoad(at: now, into: &effects) }
         if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
         if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
     }

@@ -14,6 +14,8 @@ public enum NodeCommand: Sendable, Equatable {
     case invalidateBlock(Hash256)
     case reconsiderBlock(Hash256)
     case preciousBlock(Hash256)
+    /// The content of mempool.dat, to be taken in bit by bit.
+    case loadMempool([UInt8])
 }
 
 /// Where a block came from.
@@ -37,6 +39,10 @@ public enum NodeObservation: Sendable, Equatable {
     case blockRejected(hash: Hash256, reason: String, source: BlockSource)
     case transactionAccepted(Hash256, fee: Int64, virtualSize: Int)
     case transactionRejected(Hash256, reason: String)
+    /// The file of the last life was read; `fault` says why it could not be.
+    case mempoolLoaded(accepted: Int, of: Int, fault: String?)
+    /// `savemempool` was called: the driver writes ``NodeMachine/mempoolFile``.
+    case mempoolSaveRequested
     case templateIssued(id: UInt64, height: Int, fees: Int64, transactions: Int, isFuture: Bool)
     case templateClientConnected(ConnectionID, vendor: String, firmware: String)
     case templateClientDisconnected(ConnectionID, reason: String)

@@ -211,7 +211,8 @@ extension NodeMachine {
             case .consensus, .mutated: !viaCompactBlock
             case .cachedInvalid: !viaCompactBlock && !peers.list[index].isInbound
             case .invalidHeader, .invalidPrevious, .missingPrevious: true
-            case .timeFuture, .policy, .missingInputs: false
+            case .timeFuture, .policy, .missingInputs, .reconsiderable, .witnessMutated, .witnessStripped:
+                false
             }
         if isFault { peers.punish(index, "\(what): \(rejection.reason)") }
     }

@@ -327,6 +327,7 @@ extension NodeMachine {
         let found = isWitnessID ? mempool.entry(wtxid: entry.hash) : mempool[entry.hash]
         if let found, found.sequence < peers.list[index].relay.announcedSequence {
             peers.unbroadcast.removeAll { $0 == found.txid }
+            mempool.unbroadcast.remove(found.txid)
             return found.transaction
         }
         return peers.recentBlock?.block.transactions.first {

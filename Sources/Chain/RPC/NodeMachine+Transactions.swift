@@ -17,15 +17,6 @@ extension RPCMethod {
             "getrawtransaction", "txid:hex verbosity|verbose:any? blockhash:hex?", in: "Rawtransactions",
             "A transaction: 0 as hex, 1 as an object, 2 with fee and spent outputs."
         ) { node, call, _ throws(RPCError) in try node.rawTransaction(call) },
-        RPCMethod(
-            "sendrawtransaction", "hexstring:hex maxfeerate:amount? maxburnamount:amount?",
-            in: "Rawtransactions",
-            "Submits a transaction to the memory pool and the network."
-        ) { node, call, effects throws(RPCError) in try node.sendRaw(call, at: call.now, into: &effects) },
-        RPCMethod(
-            "testmempoolaccept", "rawtxs:arr maxfeerate:amount?", in: "Rawtransactions",
-            "Whether transactions would be accepted."
-        ) { node, call, _ throws(RPCError) in try node.testAcceptance(call) },
     ]
 }
 
@@ -93,87 +84,5 @@ extension NodeMachine {
                 "No such mempool or blockchain transaction. Use gettransaction for wallet transactions.")
         }
         return (Int(place.block), Int(place.position), false)
-    }
-
-    fileprivate mutating func sendRaw(
-        _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
-    ) throws(RPCError) -> JSON {
-        let sent = try transaction(
-            try arguments.string(0), or: "TX decode failed. Make sure the tx has at least one input.")
-        let burnLimit = arguments[2] == nil ? 0 : try arguments.amount(2)
-        for output in sent.outputs
-        where CoinSet.isUnspendable(output.scriptPubKey.bytes) && output.value > burnLimit {
-            throw .verify("Unspendable output exceeds maximum configured by user (maxburnamount)")
-        }
-        if mempool[sent.txid] != nil { return .string(sent.txid.displayHex) }
-        for index in sent.outputs.indices
-        where chain.coins[OutPoint(txid: sent.txid, index: UInt32(index))] != nil {
-            throw RPCError(code: -27, message: "Transaction outputs already in utxo set")
-        }
-        let limit = arguments[1] == nil ? ChainLimits.feeRateMax : try arguments.amount(1)
-        do throws(Rejection) {
-            let verdict = try mempool.examine(sent, chain: chain, time: unixTime(at: now))
-            if limit > 0, verdict.fee > Policy.fee(rate: limit, virtualSize: verdict.virtualSize) {
-                throw Rejection(.policy, "max-fee-exceeded")
-            }
-            _ = try submit(sent, at: now, into: &effects)
-        } catch {
-            if error.reason == "max-fee-exceeded" {
-                throw .verify("Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)")
-            }
-            if error.kind == .missingInputs { throw .verify(error.reason) }
-            throw .rejected(error.detail.isEmpty ? error.reason : "\(error.reason), \(error.detail)")
-        }
-        return .string(sent.txid.displayHex)
-    }
-
-    /// Each transaction by itself; packages are for the full node to come.
-    fileprivate func testAcceptance(_ arguments: RPCArguments) throws(RPCError) -> JSON {
-        let limit = arguments[1] == nil ? ChainLimits.feeRateMax : try arguments.amount(1)
-        var results: [JSON] = []
-        let texts = try arguments.array(0) ?? []
-        guard texts.count == 1 else {
-            throw .parameter("Array must contain exactly 1 transaction: packages are not tested yet.")
-        }
-        for text in texts {
-            let tested = try transaction(
-                text.stringValue ?? "",
-                or: "TX decode failed: \(text.stringValue ?? "") Make sure the tx has at least one input.")
-            var object: JSONObject = [
-                "txid": .string(tested.txid.displayHex), "wtxid": .string(tested.wtxid.displayHex),
-            ]
-            do throws(Rejection) {
-                let verdict = try mempool.examine(tested, chain: chain, time: unixTime(at: arguments.now))
-                if limit > 0, verdict.fee > Policy.fee(rate: limit, virtualSize: verdict.virtualSize) {
-                    object.append("allowed", false)
-                    object.append("reject-reason", "max-fee-exceeded")
-                } else {
-                    object.append("allowed", true)
-                    object.append("vsize_adjusted", .int(verdict.virtualSize))
-                    object.append("vsize", .int(verdict.virtualSize))
-                    object.append("vsize_bip141", .int(tested.virtualSize))
-                    let rate = verdict.fee * 1000 / Int64(verdict.virtualSize)
-                    object.append(
-                        "fees",
-                        [
-                            "base": .amount(satoshi: verdict.fee),
-                            "effective-feerate": .amount(satoshi: rate),
-                            "effective-includes": [.string(tested.wtxid.displayHex)],
-                        ])
-                }
-            } catch {
-                object.append("allowed", false)
-                if error.kind == .missingInputs {
-                    object.append("reject-reason", "missing-inputs")
-                } else {
-                    object.append("reject-reason", .string(error.reason))
-                    object.append(
-                        "reject-details",
-                        .string(error.detail.isEmpty ? error.reason : "\(error.reason), \(error.detail)"))
-                }
-            }
-            results.append(.object(object))
-        }
-        return .array(results)
     }
 }

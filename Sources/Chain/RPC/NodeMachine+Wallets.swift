@@ -274,6 +274,7 @@ extension NodeMachine {
         do throws(Rejection) { _ = try submit(payment, at: now, into: &effects) } catch {
             throw .wallet("Error: The transaction was rejected! Reason given: \(error.reason)")
         }
+        mempool.unbroadcast.insert(payment.txid)
         let txid = JSON.string(payment.txid.displayHex)
         if try arguments.optionalBool(10) ?? false { return ["txid": txid, "fee_reason": "Fallback fee"] }
         return txid

@@ -2,7 +2,7 @@ extension RPCMethod {
     /// Every method. A topic adds its own table here with one line and keeps everything else in its own files.
     static let all: [RPCMethod] =
         blockchain + control + generating + mining + rawTransactions + utilities
-        + mempool
+        + mempool + mempoolSubmission
         + network
         + wallet + partiallySigned + scriptUtilities
 

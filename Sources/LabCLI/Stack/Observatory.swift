@@ -85,7 +85,10 @@ final class Observatory: Sendable {
         case .peerConnected(_, let agent): log.note("peer connected: \(agent)")
         case .peerDisconnected(_, let reason): log.note("peer left: \(reason)")
         case .peerDialFailed(let endpoint, let reason): log.note("peer \(endpoint) not reached: \(reason)")
-        case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested: break
+        case .mempoolLoaded(_, _, let fault?): log.note("mempool.dat could not be read: \(fault)")
+        case .mempoolLoaded(let accepted, let count, nil):
+            if count > 0 { log.note("\(accepted) of \(count) transactions back in the mempool") }
+        case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested, .mempoolSaveRequested: break
         }
     }
 
