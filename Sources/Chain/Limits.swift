@@ -169,9 +169,12 @@ public enum ChainLimits {
     public static let feeFilterNone: Int64 = 9_170_997
 
     /// Template provider: clients at the same time: pools and job declarators, not miners.
-    public static let templateClients = 256
+    public static let templateClients = 1_024
+    /// Template provider: waiting transactions from which on a new tip is told with an empty template first:
+    /// below, the pool follows within a few milliseconds.
+    public static let speculativePool = 2_000
     /// Template provider: templates kept for solutions and transaction data, oldest dropped first.
-    public static let templatesKept = 64
+    public static let templatesKept = 256
     /// Template provider: bytes of one message; a solution's coinbase is at most 64 KiB.
     public static let templateMessage = 70_000
     /// Template provider: coinbase room beyond which nothing else would fit in a block.

@@ -26,6 +26,8 @@ public struct NodeConfiguration: Sendable {
     /// What follows `/Satoshi:31.0.0/` in the user agent, without slashes.
     public var userAgent = "mining-lab:0.1"
     public var seed: UInt64 = 0
+    /// Waiting transactions from which on a new tip is told with an empty template first.
+    public var speculativePool = ChainLimits.speculativePool
     /// The pool's policy.
     public var mempool = MempoolOptions()
     /// Where the driver keeps the pool over restarts, as `savemempool` tells.

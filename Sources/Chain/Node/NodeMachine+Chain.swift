@@ -8,6 +8,7 @@ extension NodeMachine {
         _ block: Block, bytes: [UInt8], from source: BlockSource, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) -> BlockVerdict {
+        settle(at: now, into: &effects)
         // The pool is lent to the closure, as a copy that lives on would make the next change copy it all.
         var pool = Mempool()
         swap(&pool, &mempool)
@@ -62,24 +63,53 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         guard !changes.isEmpty else { return }
-        var left: [Transaction] = []
+        rpcTemplate = nil
         for change in changes {
             switch change {
             case .connected(let id, let block, let spent):
                 let entry = chain.tree[id]
-                let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
-                for transaction in conflicted { wallets.transactionDropped(transaction) }
-                wallets.connected(block, height: entry.height)
                 effects.observe(
                     .blockConnected(
                         height: entry.height, hash: entry.hash, transactions: block.transactions.count,
                         weight: entry.weight, fees: fees(of: block, spent: spent),
                         coinbaseTag: CoinbaseTag.text(of: block.transactions[0]), source: source))
-            case .disconnected(let id, let block, let spent):
+            case .disconnected(let id, _, _):
                 let entry = chain.tree[id]
+                effects.observe(.blockDisconnected(height: entry.height, hash: entry.hash))
+            }
+        }
+        let tip = chain.tip
+        effects.observe(.tipChanged(height: tip.height, hash: tip.hash))
+        unsettled += changes
+        if provider.hasServedClients, mempool.count >= configuration.speculativePool {
+            broadcastEmptyTemplates(at: now, into: &effects)
+            timers.set(.settle, now)
+        } else {
+            settle(at: now, into: &effects)
+        }
+        tipChanged(changes, at: now, into: &effects)
+    }
+
+    /// Lets pool, wallets, template clients and long polls follow the chain. With a large pool this takes
+    /// longer than clients should wait for the news of a tip, so it is done in a call of its own, which the
+    /// driver makes at once, or before anything else is looked at.
+    mutating func settle(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        guard !unsettled.isEmpty else { return }
+        let changes = unsettled
+        unsettled = []
+        let isLate = timers.deadline(of: .settle) != nil
+        timers.stop(.settle)
+        var left: [Transaction] = []
+        for change in changes {
+            switch change {
+            case .connected(let id, let block, _):
+                let entry = chain.tree[id]
+                let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
+                for transaction in conflicted { wallets.transactionDropped(transaction) }
+                wallets.connected(block, height: entry.height)
+            case .disconnected(_, let block, let spent):
                 wallets.disconnected(block, spent: spent)
                 left.insert(contentsOf: block.transactions.dropFirst(), at: 0)
-                effects.observe(.blockDisconnected(height: entry.height, hash: entry.hash))
             }
         }
         if changes.contains(where: \.isDisconnection) {
@@ -90,12 +120,12 @@ extension NodeMachine {
                 wallets.transactionAdded(transaction)
             }
         }
-        rpcTemplate = nil
-        let tip = chain.tip
-        effects.observe(.tipChanged(height: tip.height, hash: tip.hash))
-        broadcastTemplates(at: now, into: &effects)
+        if isLate {
+            refreshTemplates(at: now, into: &effects)
+        } else {
+            broadcastTemplates(at: now, into: &effects)
+        }
         checkLongPolls(at: now, into: &effects)
-        tipChanged(changes, at: now, into: &effects)
     }
 
     private func fees(of block: Block, spent: [Coin]) -> Int64 {
@@ -111,6 +141,7 @@ extension NodeMachine {
     mutating func submit(
         _ transaction: Transaction, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) throws(Rejection) -> MempoolVerdict {
+        settle(at: now, into: &effects)
         let verdict: MempoolVerdict
         do throws(Rejection) {
             verdict = try mempool.accept(transaction, chain: chain, time: unixTime(at: now))
@@ -140,6 +171,7 @@ extension NodeMachine {
         package: [Transaction], rateMax: Int64?, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) -> PackageVerdict {
+        settle(at: now, into: &effects)
         let verdict = mempool.accept(package, rateMax: rateMax, chain: chain, time: unixTime(at: now))
         for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
         for transaction in verdict.added {
@@ -157,6 +189,7 @@ extension NodeMachine {
     ) -> [Hash256] {
         var hashes: [Hash256] = []
         for _ in 0..<count {
+            settle(at: now, into: &effects)
             let template = BlockTemplate(on: chain, from: mempool)
             let coinbase = template.coinbase(paying: script)
             var block = template.block(coinbase: coinbase, time: template.time(at: unixTime(at: now)))

@@ -20,6 +20,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case templateSweep
         case longPoll
         case mempoolLoad
+        case settle
         case peers
     }
 
@@ -27,6 +28,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     public internal(set) var chain: Chainstate
     public internal(set) var mempool: Mempool
     var mempoolLoad: MempoolLoad?
+    /// Changes of the chain that pool and wallets have not followed yet.
+    var unsettled: [ChainChange] = []
     var wallets: WalletBook
     var provider = TemplateProvider()
     var rpc = RPCServer()
@@ -73,6 +76,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         catchUpWallets()
+        settle(at: now, into: &effects)
         switch origin {
         case .accepted(.rpc, _):
             roles[id] = .rpc
@@ -95,6 +99,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
+        settle(at: now, into: &effects)
         switch roles[id] {
         case .rpc: rpcBytesReceived(bytes, on: id, at: now, into: &effects)
         case .peer: peerBytesReceived(bytes, on: id, at: now, into: &effects)
@@ -129,6 +134,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
         catchUpWallets()
+        settle(at: now, into: &effects)
         switch command {
         case .submitBlock(let bytes):
             guard let block = try? Block(bytes: bytes) else {
@@ -156,6 +162,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     }
 
     public mutating func deadlineReached(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        settle(at: now, into: &effects)
         if timers.fire(.templateRefresh, at: now) { refreshTemplates(at: now, into: &effects) }
         if timers.fire(.templateSweep, at: now), let next = provider.sweep(at: now) {
             timers.set(.templateSweep, next)

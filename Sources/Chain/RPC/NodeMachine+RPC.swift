@@ -207,6 +207,7 @@ extension NodeMachine {
         guard let method = RPCMethod.named(name) else { throw .methodNotFound }
         catchUpWallets()
         let arguments = try RPCArguments(method, params, wallet: wallet, at: now)
+        settle(at: arguments.now, into: &effects)
         return try method.run(&self, arguments, &effects)
     }
 

@@ -129,6 +129,10 @@ extension NodeMachine {
                 "coinbase outputs of \(message.coinbaseOutputMaxAdditionalSize) bytes "
                 + "leave no room for a block"
         }
+        guard Int(message.coinbaseOutputMaxAdditionalSigops) * 4 < ChainLimits.blockSigOpsCost else {
+            return "coinbase outputs with \(message.coinbaseOutputMaxAdditionalSigops) signature operations "
+                + "leave no room for a block"
+        }
         let constraints = TemplateProvider.Constraints(
             additionalSize: message.coinbaseOutputMaxAdditionalSize,
             additionalSigOps: message.coinbaseOutputMaxAdditionalSigops)
@@ -153,7 +157,7 @@ extension NodeMachine {
         effects.observe(
             .templateIssued(
                 id: group.id, height: template.height, fees: template.totalFees,
-                transactions: template.transactions.count, isFuture: true))
+                transactions: template.entries.count, isFuture: true))
         return group
     }
 
@@ -194,10 +198,15 @@ extension NodeMachine {
         for index in provider.groups.indices {
             let group = provider.groups[index]
             guard group.mempoolVersion != mempool.version else { continue }
+            // The sum alone tells whether a template is worth its while.
+            let selection = mempool.selection(
+                weight: ChainLimits.blockWeight - group.constraints.reservedWeight,
+                sigOps: ChainLimits.blockSigOpsCost - group.constraints.reservedSigOps)
+            let least = group.isSpeculative ? 1 : group.fees + configuration.feeThreshold
+            guard selection.fees >= least else { continue }
             let template = BlockTemplate(
                 on: chain, from: mempool, reservedWeight: group.constraints.reservedWeight,
                 reservedSigOps: group.constraints.reservedSigOps)
-            guard template.totalFees >= group.fees + configuration.feeThreshold else { continue }
             lastTemplateUpdate = now
             let renewed = provider.renew(group.constraints, template: template, time: unixTime(at: now))
             let frame = V2Framing.frame(
@@ -211,8 +220,34 @@ extension NodeMachine {
             effects.observe(
                 .templateIssued(
                     id: renewed.id, height: template.height, fees: template.totalFees,
-                    transactions: template.transactions.count, isFuture: false))
+                    transactions: template.entries.count, isFuture: false))
         }
+    }
+
+    /// A new tip while the pool is large: everybody gets the pair of an empty template at once, and the full
+    /// one when the pool has followed.
+    mutating func broadcastEmptyTemplates(
+        at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        if let sweep = provider.tipChanged(to: chain.tip.hash, at: now) { timers.set(.templateSweep, sweep) }
+        timers.stop(.templateRefresh)
+        for index in provider.groups.indices {
+            let constraints = provider.groups[index].constraints
+            let template = BlockTemplate(
+                on: chain, from: Mempool(), reservedWeight: constraints.reservedWeight,
+                reservedSigOps: constraints.reservedSigOps)
+            let group = provider.renew(constraints, template: template, time: unixTime(at: now))
+            provider.groups[index].isSpeculative = true
+            provider.groups[index].mempoolVersion = 0
+            for client in provider.clients.indices
+            where provider.clients[client].phase == .served(constraints) {
+                sendPair(group, to: client, into: &effects)
+            }
+            effects.observe(
+                .templateIssued(
+                    id: group.id, height: template.height, fees: 0, transactions: 0, isFuture: true))
+        }
+        lastTemplateUpdate = now
     }
 
     private mutating func sendTransactions(
@@ -221,12 +256,10 @@ extension NodeMachine {
     ) {
         let template = provider.template(templateID, at: now)
         let isStale = template == nil && templateID > 0 && templateID < provider.nextID
+        let frame = template.map { provider.transactionsFrame(of: $0, id: templateID) }
         effects.send(on: provider.clients[index].id) { writer in
-            if let template {
-                provider.clients[index].connection.send(
-                    TemplateDistribution.RequestTransactionDataSuccess(
-                        templateID: templateID, excessData: WitnessCommitment.reservedValue,
-                        transactionList: template.transactions.map { $0.bytes() }), into: &writer)
+            if let frame {
+                provider.clients[index].connection.send(encodedFrame: frame, into: &writer)
             } else {
                 provider.clients[index].connection.send(
                     TemplateDistribution.RequestTransactionDataError(

@@ -54,6 +54,8 @@ struct TemplateProvider: Sendable {
         var mempoolVersion: UInt64
         /// NewTemplate (future) and SetNewPrevHash as plain frames, for clients that join.
         var pair: [[UInt8]]
+        /// Whether it was sent ahead of the pool's update and holds no transactions for that reason.
+        var isSpeculative = false
     }
 
     /// In the order of their ids, so in the order of arrival.
@@ -62,12 +64,22 @@ struct TemplateProvider: Sendable {
     /// In the order of their ids.
     var served: [Served] = []
     var nextID: UInt64 = 1
+    /// The answer to the last request for transactions, as a plain frame: clients ask for the same template.
+    private var encodedTransactions: (id: UInt64, frame: [UInt8])?
 
     static let grace = Interval.seconds(10)
 
     var hasServedClients: Bool { !groups.isEmpty }
 
-    func clientIndex(_ id: ConnectionID) -> Int? { clients.firstIndex { $0.id == id } }
+    func clientIndex(_ id: ConnectionID) -> Int? {
+        var low = 0
+        var high = clients.count
+        while low < high {
+            let middle = (low + high) / 2
+            if clients[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < clients.count && clients[low].id == id ? low : nil
+    }
 
     mutating func open(_ id: ConnectionID, connection: V2Connection) {
         clients.append(Client(id: id, connection: connection))
@@ -91,6 +103,17 @@ struct TemplateProvider: Sendable {
         return found.template
     }
 
+    /// RequestTransactionData.Success as a plain frame, encoded once for all clients that ask.
+    mutating func transactionsFrame(of template: BlockTemplate, id: UInt64) -> [UInt8] {
+        if let encoded = encodedTransactions, encoded.id == id { return encoded.frame }
+        let frame = V2Framing.frame(
+            TemplateDistribution.RequestTransactionDataSuccess(
+                templateID: id, excessData: WitnessCommitment.reservedValue,
+                transactionList: template.entries.map { $0.transaction.bytes() }))
+        encodedTransactions = (id, frame)
+        return frame
+    }
+
     /// Makes a template known under a new id.
     mutating func publish(_ template: BlockTemplate) -> UInt64 {
         let id = nextID
@@ -111,6 +134,9 @@ struct TemplateProvider: Sendable {
 
     mutating func sweep(at now: Instant) -> Instant? {
         served.removeAll { $0.staleAt.map { $0 <= now } ?? false }
+        if let encoded = encodedTransactions, !served.contains(where: { $0.id == encoded.id }) {
+            encodedTransactions = nil
+        }
         return nextSweep
     }
 
