@@ -44,15 +44,20 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
 
     // MARK: from outside the loop
 
-    /// Listens and answers with the bound endpoint (the port is real where `endpoint` said 0).
-    public func listen(_ listener: ListenerID, on endpoint: Endpoint) async throws -> Endpoint {
+    /// Listens and answers with the bound endpoint (the port is real where `endpoint` said 0). The machine is told
+    /// the address that a connection comes from, and its port as well when it `namesPorts`.
+    public func listen(
+        _ listener: ListenerID, on endpoint: Endpoint, namesPorts: Bool = false
+    ) async throws -> Endpoint {
         let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .serverChannelOption(.backlog, value: RuntimeLimits.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
             .childChannelInitializer { [self] channel in
-                let peer = channel.remoteAddress?.ipAddress ?? "unknown"
+                let host = channel.remoteAddress?.ipAddress ?? "unknown"
+                let port = channel.remoteAddress?.port.map { UInt16(truncatingIfNeeded: $0) } ?? 0
+                let peer = namesPorts ? Endpoint(host: host, port: port).description : host
                 return addHandler(to: channel, origin: .accepted(on: listener, from: peer))
             }
         let channel: any Channel

@@ -134,9 +134,10 @@ public struct Chainstate: Sendable {
         _ block: Block, bytes: [UInt8], as id: BlockID, trusted: Bool
     ) throws(Rejection) {
         let previous = tree[id].previous
-        let extendsTip = previous == tipID
+        // A block with more work than the tip is on the way to the tip, whatever the order of arrival.
+        let isSide = !(tip.chainWork < tree[id].chainWork)
         if !trusted {
-            if !extendsTip, sideBlockCount >= ChainLimits.sideBlocks {
+            if isSide, sideBlockCount >= ChainLimits.sideBlocks {
                 throw .policy("too-many-side-blocks", detail: "limit \(ChainLimits.sideBlocks)")
             }
             do throws(Rejection) {
@@ -147,7 +148,7 @@ public struct Chainstate: Sendable {
                 throw error
             }
         }
-        if !extendsTip { sideBlockCount += 1 }
+        if isSide { sideBlockCount += 1 }
         tree[id].body = bytes
         tree[id].status = .stored
         tree[id].isVerified = trusted

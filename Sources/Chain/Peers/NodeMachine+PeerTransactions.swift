@@ -283,28 +283,32 @@ extension NodeMachine {
     mutating func announceTransactions(
         _ index: Int, at time: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        let peer = peers.list[index]
-        guard peer.relaysTransactions, peer.wantsTransactions, peer.isUp else { return }
-        var isTime = peer.permissions.contains(.noBan)
-        if peer.relay.next.map({ $0 < time }) ?? true {
+        // Named one by one: a copy of the whole peer would make the next change copy what it remembers.
+        guard peers.list[index].relaysTransactions, peers.list[index].wantsTransactions,
+            peers.list[index].isUp
+        else { return }
+        let wantsMempool = peers.list[index].relay.wantsMempool
+        var isTime = peers.list[index].permissions.contains(.noBan)
+        if peers.list[index].relay.next.map({ $0 < time }) ?? true {
             isTime = true
-            peers.list[index].relay.next = nextAnnouncement(isInbound: peer.isInbound, at: time)
+            peers.list[index].relay.next = nextAnnouncement(isInbound: peers.list[index].isInbound, at: time)
         }
-        guard isTime, !peer.relay.pending.isEmpty || peer.relay.wantsMempool else { return }
+        guard isTime, !peers.list[index].relay.pending.isEmpty || wantsMempool else { return }
         var entries = peers.list[index].relay.takePending().compactMap { mempool[$0] }
-        if peer.relay.wantsMempool {
+        if wantsMempool {
             entries = mempool.entries
             peers.list[index].relay.wantsMempool = false
         }
         entries.sort { $0.sequence < $1.sequence }
         peers.list[index].relay.announcedSequence = mempool.sequence
+        let usesWitnessIDs = peers.list[index].usesWitnessIDs
+        let filter = peers.list[index].relay.feeFilter
         var inventory: [InventoryEntry] = []
-        for entry in entries
-        where entry.fee >= Policy.fee(rate: peer.relay.feeFilter, virtualSize: entry.virtualSize) {
-            let hash = peer.usesWitnessIDs ? entry.transaction.wtxid : entry.txid
+        for entry in entries where entry.fee >= Policy.fee(rate: filter, virtualSize: entry.virtualSize) {
+            let hash = usesWitnessIDs ? entry.transaction.wtxid : entry.txid
             if peers.list[index].relay.isKnown(hash) { continue }
             peers.list[index].relay.learn(hash)
-            inventory.append(InventoryEntry(peer.usesWitnessIDs ? .witnessTransaction : .transaction, hash))
+            inventory.append(InventoryEntry(usesWitnessIDs ? .witnessTransaction : .transaction, hash))
         }
         for start in stride(from: 0, to: inventory.count, by: ChainLimits.peerInventory) {
             let part = Array(inventory[start..<min(start + ChainLimits.peerInventory, inventory.count)])

@@ -38,9 +38,10 @@ struct NodeService: Sendable {
         let user = settings.rpcUser ?? "lab"
         let password = settings.rpcPassword ?? "lab"
         let cookie = "__cookie__:" + LiveWorld.entropy(32).hex
-        let configuration = NodeConfiguration(
+        var configuration = NodeConfiguration(
             network: settings.network, clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
             rpcCredentials: "\(user):\(password)", cookie: cookie)
+        configuration.peerListenAddress = Endpoint(host: settings.host, port: settings.peerPort)
         let host = MachineHost(
             NodeMachine(configuration), loop: runtime.group.next(), world: runtime.world, observer: observer)
         let name = settings.network.name
@@ -49,7 +50,7 @@ struct NodeService: Sendable {
             under: directory)
         let rpc = try await host.listen(.rpc, on: Endpoint(host: settings.host, port: settings.rpcPort))
         let peer = try await host.listen(
-            .peerToPeer, on: Endpoint(host: settings.host, port: settings.peerPort))
+            .peerToPeer, on: Endpoint(host: settings.host, port: settings.peerPort), namesPorts: true)
         let templates = try await host.listen(
             .templateProvider, on: Endpoint(host: settings.host, port: settings.templatePort))
         let cookiePath = directory.path(".cookie")
