@@ -12,6 +12,7 @@ extension NodeMachine {
         let time = peerTime(now)
         leaveInitialDownload(at: time)
         peers.rejects.removeAll()
+        peers.poor.removeAll()
         var connected: [BlockID] = []
         for change in changes {
             switch change {

@@ -6,6 +6,7 @@ extension NodeMachine {
     mutating func checkPeers(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
         let wasBusy = beginPeers()
         let time = peerTime(now)
+        peers.nextDownloadCheck = nil
         leaveInitialDownload(at: time)
         for index in peers.list.indices {
             checkInactivity(index, at: time)
@@ -82,10 +83,15 @@ extension NodeMachine {
     /// Sets the one deadline for everything that peers wait for.
     mutating func schedulePeers(at now: Instant) {
         var next = peers.isNetworkActive ? peers.dialing.nextDeadline : nil
+        // Stalled downloads are looked for every second, however much others have to say meanwhile.
+        if peers.inFlight.count == 0 {
+            peers.nextDownloadCheck = nil
+        } else if peers.nextDownloadCheck == nil {
+            peers.nextDownloadCheck = peerTime(now) + .seconds(1)
+        }
         // A set clock stands still: nothing but a dial becomes due by waiting.
         if mockTime == nil,
-            let time = peers.nextDeadline(
-                at: peerTime(now), timeout: configuration.peerTimeout)
+            let time = peers.nextDeadline(timeout: configuration.peerTimeout)
         {
             let start = clock.unixNanosecondsAtStart
             let own = Instant(nanoseconds: time.nanoseconds > start ? time.nanoseconds - start : 0)
@@ -97,35 +103,34 @@ extension NodeMachine {
 
 extension PeerSet {
     /// The earliest instant at which something becomes due; everything counts in unix time.
-    func nextDeadline(at time: Instant, timeout: Interval) -> Instant? {
+    func nextDeadline(timeout: Interval) -> Instant? {
         var next = Instant.distantFuture
         func consider(_ instant: Instant?) {
             if let instant, instant < next { next = instant }
         }
         let moment = Interval.milliseconds(1)
-        for peer in list {
-            if peer.phase != .established {
-                consider(peer.opened + timeout + moment)
+        // By place: copying a peer would count references to all it holds.
+        for place in list.indices {
+            if list[place].phase != .established {
+                consider(list[place].opened + timeout + moment)
                 continue
             }
-            let silence = (peer.traffic.lastReceived ?? peer.opened) + ChainLimits.peerSilence
-            consider(max(silence, peer.opened + timeout) + moment)
-            if let started = peer.ping.started {
+            let silence = (list[place].traffic.lastReceived ?? list[place].opened) + ChainLimits.peerSilence
+            consider(max(silence, list[place].opened + timeout) + moment)
+            if let started = list[place].ping.started {
                 let wait =
-                    peer.ping.nonce == 0
+                    list[place].ping.nonce == 0
                     ? started + ChainLimits.peerPingInterval
-                    : max(started + ChainLimits.peerSilence, peer.opened + timeout)
+                    : max(started + ChainLimits.peerSilence, list[place].opened + timeout)
                 consider(wait + moment)
             }
-            if !peer.relay.pending.isEmpty || peer.relay.wantsMempool {
-                consider(peer.relay.next.map { $0 + moment })
+            if !list[place].relay.pending.isEmpty || list[place].relay.wantsMempool {
+                consider(list[place].relay.next.map { $0 + moment })
             }
-            if !peer.gossip.pending.isEmpty { consider(peer.gossip.next.map { $0 + moment }) }
-            if !isBlocksOnly { consider(peer.relay.nextFeeFilter.map { $0 + moment }) }
-            if peer.headers.deadline != nil || !peer.download.requests.isEmpty {
-                consider(time + .seconds(1))
-            }
+            if !list[place].gossip.pending.isEmpty { consider(list[place].gossip.next.map { $0 + moment }) }
+            if !isBlocksOnly { consider(list[place].relay.nextFeeFilter.map { $0 + moment }) }
         }
+        consider(nextDownloadCheck)
         consider(requests.nextDeadline)
         if !unbroadcast.isEmpty { consider(nextRebroadcast) }
         return next == .distantFuture ? nil : next

@@ -57,20 +57,24 @@ extension NodeMachine {
         }
     }
 
-    private func hasTransaction(_ hash: Hash256, isWitnessID: Bool) -> Bool {
+    /// `forOrphan`: its parent is wanted even if it paid too little when it came alone.
+    private func hasTransaction(_ hash: Hash256, isWitnessID: Bool, forOrphan: Bool = false) -> Bool {
         if peers.rejects.contains(hash) || peers.confirmed.contains(hash) { return true }
+        if !forOrphan, peers.poor.contains(hash) { return true }
         if isWitnessID { return peers.orphans.contains(wtxid: hash) || mempool.contains(wtxid: hash) }
         return mempool[hash] != nil
     }
 
     /// Notes that this peer has a transaction which we lack, to be asked for when its turn comes.
-    private mutating func consider(_ hash: Hash256, isWitnessID: Bool, from index: Int, at time: Instant) {
+    private mutating func consider(
+        _ hash: Hash256, isWitnessID: Bool, forOrphan: Bool = false, from index: Int, at time: Instant
+    ) {
         let peer = peers.list[index]
         if isWitnessID, peers.orphans.contains(wtxid: hash) {
             peers.orphans.announce(hash, from: peer.id)
             return
         }
-        guard !hasTransaction(hash, isWitnessID: isWitnessID) else { return }
+        guard !hasTransaction(hash, isWitnessID: isWitnessID, forOrphan: forOrphan) else { return }
         let isTrusted = peer.permissions.contains(.relay)
         if !isTrusted, peers.requests.announced(by: peer.id) >= ChainLimits.peerAnnouncements { return }
         var delay = Interval.zero
@@ -98,7 +102,10 @@ extension NodeMachine {
             rounds += 1
             if orders.isEmpty, expired.isEmpty { break }
             for order in orders {
-                guard !hasTransaction(order.hash, isWitnessID: order.isWitnessID) else {
+                // Orphans' parents are asked for by txid whatever they paid.
+                let isWanted = !hasTransaction(
+                    order.hash, isWitnessID: order.isWitnessID, forOrphan: !order.isWitnessID)
+                guard isWanted else {
                     peers.requests.forget(order.hash)
                     continue
                 }
@@ -160,7 +167,7 @@ extension NodeMachine {
             + peers.requests.announcers(of: transaction.txid)
         peers.requests.drop(transaction.txid, from: id)
         peers.requests.drop(transaction.wtxid, from: id)
-        guard !hasTransaction(transaction.wtxid, isWitnessID: true),
+        guard !hasTransaction(transaction.wtxid, isWitnessID: true, forOrphan: true),
             mempool[transaction.txid]?.transaction.wtxid != transaction.wtxid
         else {
             peers.requests.forget(transaction.wtxid)
@@ -189,12 +196,40 @@ extension NodeMachine {
                 return false
             }
             peers.orphans.remove(wtxid: transaction.wtxid)
-            peers.rejects.insert(transaction.wtxid)
+            if Self.isPoor(error) {
+                peers.poor.insert(transaction.wtxid)
+                if tryPackage(transaction, at: now, into: &effects) { return true }
+            } else {
+                peers.rejects.insert(transaction.wtxid)
+            }
             peers.requests.forget(transaction.wtxid)
             if !transaction.hasWitness { peers.requests.forget(transaction.txid) }
             peers.extra.insert(transaction)
             return false
         }
+    }
+
+    /// Refused for its own fee alone: with a child that pays more it may stand.
+    private static func isPoor(_ rejection: Rejection) -> Bool {
+        rejection.reason == "min relay fee not met" || rejection.reason == "mempool min fee not met"
+    }
+
+    /// Tries the transaction together with each orphan that spends from it, newest first (one parent, one child).
+    private mutating func tryPackage(
+        _ parent: Transaction, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) -> Bool {
+        for child in peers.orphans.children(of: parent).reversed().prefix(3) {
+            let verdict = submit(package: [parent, child], rateMax: nil, at: now, into: &effects)
+            guard verdict.added.contains(where: { $0.wtxid == parent.wtxid }) else { continue }
+            for transaction in verdict.added {
+                peers.requests.forget(transaction.txid)
+                peers.requests.forget(transaction.wtxid)
+                peers.orphans.remove(wtxid: transaction.wtxid)
+            }
+            adopt(childrenOf: child, at: now, into: &effects)
+            return true
+        }
+        return false
     }
 
     private mutating func keepOrphan(_ transaction: Transaction, announcers: [ConnectionID], at time: Instant)
@@ -215,7 +250,7 @@ extension NodeMachine {
                 continue
             }
             for parent in parents where !hasParent(parent) {
-                consider(parent, isWitnessID: false, from: index, at: time)
+                consider(parent, isWitnessID: false, forOrphan: true, from: index, at: time)
             }
         }
         peers.extra.insert(transaction)
@@ -353,7 +388,10 @@ extension NodeMachine {
             peers.list[index].relay.nextFeeFilter = nil
         }
         if let next = peers.list[index].relay.nextFeeFilter, next >= time { return }
-        let rate = peers.isInitialDownload ? none : ChainLimits.relayFeeRate
+        let seconds = UInt32(truncatingIfNeeded: time.nanoseconds / 1_000_000_000)
+        let rate =
+            peers.isInitialDownload
+            ? none : max(mempool.minimumFeeRate(at: seconds), mempool.options.relayFeeRate)
         if rate != peer.relay.feeFilterSent {
             peers.list[index].relay.feeFilterSent = rate
             peers.say(.feefilter, to: index, at: time, into: &effects) {

@@ -21,10 +21,13 @@ struct PeerSet: Sendable {
 
     var headers = HeaderChain()
     var inFlight = BlocksInFlight()
+    var nextDownloadCheck: Instant?
     var requests = TransactionRequests()
     var orphans = OrphanPool()
     /// Transactions that failed for good while this tip stands.
     var rejects = RecentHashes(capacity: ChainLimits.recentRejects)
+    /// Those that only paid too little, so that a child may pay for them.
+    var poor = RecentHashes(capacity: ChainLimits.recentRejects)
     /// Transactions of recent blocks.
     var confirmed = RecentHashes(capacity: ChainLimits.recentConfirmed)
     /// Peers that announce blocks as compact blocks unasked, oldest first; at most three.

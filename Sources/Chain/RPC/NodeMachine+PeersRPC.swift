@@ -114,8 +114,8 @@ extension NodeMachine {
             "networkactive": .bool(peers.isNetworkActive), "connections": .int(peers.list.count),
             "connections_in": .int(inbound), "connections_out": .int(peers.list.count - inbound),
             "networks": .array(networks),
-            "relayfee": .amount(satoshi: ChainLimits.relayFeeRate),
-            "incrementalfee": .amount(satoshi: ChainLimits.relayFeeRate), "localaddresses": [],
+            "relayfee": .amount(satoshi: mempool.options.relayFeeRate),
+            "incrementalfee": .amount(satoshi: mempool.options.incrementalFeeRate), "localaddresses": [],
             "warnings": [],
         ]
     }
