@@ -10,6 +10,8 @@ public enum ChainLimits {
     public static let moneyMax: Int64 = 21_000_000 * 100_000_000
     /// Consensus: how far a header's time may lie ahead of ours, in seconds.
     public static let futureTime: UInt32 = 7_200
+    /// Consensus: how far before its parent the first block of a difficulty period may lie, in seconds (BIP94).
+    public static let timeWarp: UInt32 = 600
     /// Consensus: headers in the median of times.
     public static let medianTimeSpan = 11
 
@@ -23,6 +25,11 @@ public enum ChainLimits {
     public static let scriptStack = 1_000
     /// Consensus: keys of one OP_CHECKMULTISIG.
     public static let multisigKeys = 20
+
+    /// Signatures that are remembered as good: 2 MiB, and more than a full block has.
+    public static let cachedSignatures = 1 << 17
+    /// Transactions whose scripts are remembered as good: 2 MiB, and more than the pool holds.
+    public static let cachedScripts = 1 << 17
 
     /// Reserved for the coinbase when nobody says otherwise (Core's -blockreservedweight).
     public static let reservedWeight = 8_000

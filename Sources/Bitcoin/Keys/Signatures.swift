@@ -92,3 +92,53 @@ extension XOnlyPublicKey {
         verifySchnorr(signature, message.bytes)
     }
 }
+
+/// Consensus's questions to the curve, on bytes as scripts hold them: any bytes in, yes or no out. Each key and
+/// signature is parsed once and nothing is allocated.
+public enum SignatureVerification {
+    /// `signature` is r ‖ s, 64 bytes; a high s is as good as a low one. `key` has 33 or 65 bytes, also in the
+    /// hybrid form.
+    public static func ecdsa(
+        _ signature: UnsafePointer<UInt8>, key: [UInt8], digest: Hash256
+    ) -> Bool {
+        var point = secp256k1_pubkey()
+        var parsed = secp256k1_ecdsa_signature()
+        guard secp256k1_ec_pubkey_parse(Secp256k1.context, &point, key, key.count) == 1,
+            secp256k1_ecdsa_signature_parse_compact(Secp256k1.context, &parsed, signature) == 1
+        else { return false }
+        var low = secp256k1_ecdsa_signature()
+        _ = secp256k1_ecdsa_signature_normalize(Secp256k1.context, &low, &parsed)
+        return digest.withUnsafeBytes { message in
+            secp256k1_ecdsa_verify(
+                Secp256k1.context, &low, message.baseAddress!.assumingMemoryBound(to: UInt8.self), &point)
+                == 1
+        }
+    }
+
+    /// BIP340; the first 64 bytes of `signature` count, which must be there.
+    public static func schnorr(_ signature: [UInt8], key: [UInt8], digest: Hash256) -> Bool {
+        var point = secp256k1_xonly_pubkey()
+        guard key.count == 32, signature.count >= 64,
+            secp256k1_xonly_pubkey_parse(Secp256k1.context, &point, key) == 1
+        else { return false }
+        return digest.withUnsafeBytes { message in
+            secp256k1_schnorrsig_verify(
+                Secp256k1.context, signature, message.baseAddress!.assumingMemoryBound(to: UInt8.self), 32,
+                &point)
+                == 1
+        }
+    }
+
+    /// Whether `output` is the internal key plus `tweak` times the generator, its y of this parity (BIP341).
+    public static func isTweaked(output: [UInt8], isOdd: Bool, internalKey: [UInt8], tweak: Hash256) -> Bool {
+        var point = secp256k1_xonly_pubkey()
+        guard output.count == 32, internalKey.count == 32,
+            secp256k1_xonly_pubkey_parse(Secp256k1.context, &point, internalKey) == 1
+        else { return false }
+        return tweak.withUnsafeBytes { scalar in
+            secp256k1_xonly_pubkey_tweak_add_check(
+                Secp256k1.context, output, isOdd ? 1 : 0, &point,
+                scalar.baseAddress!.assumingMemoryBound(to: UInt8.self)) == 1
+        }
+    }
+}

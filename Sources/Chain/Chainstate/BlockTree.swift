@@ -14,7 +14,10 @@ public struct BlockEntry: Sendable {
     public let chainWork: UInt256
     /// Median of the last eleven times, this block's included.
     public let medianTime: UInt32
-    /// Order of arrival among blocks of equal work; lower wins.
+    /// The count of version bits up to here.
+    public let versionBits: VersionBitsCount
+    /// Among blocks of equal work the one whose chain was complete first wins: lower is earlier, and
+    /// `notLinked` while an ancestor's body is missing.
     public internal(set) var precedence: Int64
     public internal(set) var status: Status = .headerOnly
     /// The block as bytes with witnesses; empty while only the header is known.
@@ -40,6 +43,8 @@ public struct BlockEntry: Sendable {
         case descendsFromInvalid
     }
 
+    static let notLinked = Int64.max
+
     public var isInvalid: Bool { status == .invalid || status == .descendsFromInvalid }
     public var hasBody: Bool { !body.isEmpty }
 }
@@ -48,12 +53,17 @@ public struct BlockEntry: Sendable {
 public struct BlockTree: Sendable {
     public internal(set) var entries: [BlockEntry] = []
     private var ids: [Hash256: BlockID] = [:]
+    private let deployment: VersionBitsDeployment
 
-    public init(genesis: Block) {
+    public init(genesis: Block, deployment: VersionBitsDeployment) {
+        self.deployment = deployment
+        var count = VersionBitsCount(deployment)
+        count.append(
+            height: 0, version: genesis.header.version, medianTime: genesis.header.time, deployment)
         let entry = BlockEntry(
             hash: genesis.hash, header: genesis.header, previous: -1, height: 0,
             chainWork: genesis.header.bits.target?.work ?? .zero, medianTime: genesis.header.time,
-            precedence: 0)
+            versionBits: count, precedence: 0)
         ids[entry.hash] = 0
         entries.append(entry)
     }
@@ -68,11 +78,15 @@ public struct BlockTree: Sendable {
     mutating func insert(_ header: BlockHeader, hash: Hash256, after previous: BlockID) -> BlockID {
         let id = entries.count
         let work = header.bits.target?.work ?? .zero
+        let height = entries[previous].height + 1
+        let medianTime = medianTime(endingWith: header.time, after: previous)
+        var count = entries[previous].versionBits
+        count.append(height: height, version: header.version, medianTime: medianTime, deployment)
         entries.append(
             BlockEntry(
-                hash: hash, header: header, previous: previous, height: entries[previous].height + 1,
-                chainWork: entries[previous].chainWork + work,
-                medianTime: medianTime(endingWith: header.time, after: previous), precedence: Int64(id)))
+                hash: hash, header: header, previous: previous, height: height,
+                chainWork: entries[previous].chainWork + work, medianTime: medianTime, versionBits: count,
+                precedence: BlockEntry.notLinked))
         ids[hash] = id
         return id
     }

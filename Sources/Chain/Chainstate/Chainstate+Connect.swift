@@ -2,31 +2,39 @@ public import Bitcoin
 
 extension Chainstate {
     /// Applies a block on top of the tip. Throws without a trace when it breaks a rule. Returns the coins it
-    /// spent.
+    /// spent. Rules are asked in the order of Core's ConnectBlock, so that the first broken one is the same.
     mutating func connect(
         _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
     ) throws(Rejection) -> [Coin] {
         let height = tree[id].height
         let isVerified = tree[id].isVerified
-        if !isVerified { try checkUnique(block) }
+        let flags = parameters.softForks.scriptFlags(height: height, hash: tree[id].hash)
+        if !isVerified, mustBeUnique(id) { try checkUnique(block) }
         var spent: [Coin] = []
         var applied = 0
+        var scripts = ScriptChecks(flags: flags, cache: validation)
         do throws(Rejection) {
             var fees: Int64 = 0
             var operations = 0
             for transaction in block.transactions {
                 let first = spent.count
                 fees += try spend(transaction, at: height, isVerified: isVerified, into: &spent)
+                if fees > ChainLimits.moneyMax {
+                    throw .consensus("bad-txns-accumulated-fee-outofrange")
+                }
                 if !isVerified {
-                    operations += SignatureOperations.cost(
-                        transaction, spending: spent[first...].map(\.output))
+                    let outputs = spent[first...].map(\.output)
+                    operations += SignatureOperations.cost(transaction, spending: outputs, flags: flags)
                     if operations > ChainLimits.blockSigOpsCost { throw .consensus("bad-blk-sigops") }
+                    if !transaction.isCoinbase, !scriptsKnown(transaction.wtxid) {
+                        scripts.add(transaction, spending: outputs)
+                    }
                 }
                 coins.insertOutputs(of: transaction, height: UInt32(height))
                 applied += 1
             }
             try checkReward(block, fees: fees, height: height)
-            if !isVerified { try checkScripts(block, spent: spent, scriptsKnown: scriptsKnown) }
+            if !isVerified { try run(scripts) }
         } catch {
             undo(block.transactions[..<applied], spent: spent)
             throw error
@@ -37,6 +45,17 @@ extension Chainstate {
     /// Takes a block off the tip.
     mutating func disconnect(_ block: Block, spent: [Coin]) {
         undo(block.transactions[...], spent: spent)
+    }
+
+    /// BIP30 is asked of every block but those of history that break it, and those above BIP34 on the chain
+    /// whose coinbases are known to differ (Core asks again from height 1,983,702, where heights of old
+    /// coinbases begin to repeat).
+    private func mustBeUnique(_ id: BlockID) -> Bool {
+        let forks = parameters.softForks
+        if forks.repeatedCoinbases.contains(tree[id].hash) { return false }
+        let height = tree[id].height
+        guard let known = forks.bip34Hash, height > forks.bip34, height < 1_983_702 else { return true }
+        return tree[active[forks.bip34]].hash != known
     }
 
     /// BIP30: no transaction may hide an unspent one of the same id.
@@ -69,6 +88,7 @@ extension Chainstate {
             let taken = Array(spent[first...])
             let fee = try TransactionChecks.fee(
                 transaction, spending: taken, height: height, maturity: parameters.coinbaseMaturity)
+            guard height >= parameters.softForks.csv else { return fee }
             let lock = SequenceLock(transaction, coinHeights: taken.map { Int($0.height) }) {
                 medianTime(at: min($0, self.height))
             }
@@ -94,20 +114,10 @@ extension Chainstate {
         }
     }
 
-    private func checkScripts(
-        _ block: Block, spent: [Coin], scriptsKnown: (Hash256) -> Bool
-    ) throws(Rejection) {
-        var next = 0
-        for transaction in block.transactions.dropFirst() {
-            let coins = spent[next..<next + transaction.inputs.count]
-            next += transaction.inputs.count
-            if scriptsKnown(transaction.wtxid) { continue }
-            do throws(ScriptFailure) {
-                try ScriptFailure.check(transaction, spending: coins.map(\.output), flags: .consensus)
-            } catch {
-                throw .consensus(
-                    "block-script-verify-flag-failed (\(error.error.rawValue))", detail: error.place)
-            }
+    private func run(_ scripts: ScriptChecks) throws(Rejection) {
+        do throws(ScriptFailure) { try scripts.run() } catch {
+            throw .consensus(
+                "block-script-verify-flag-failed (\(error.error.rawValue))", detail: error.place)
         }
     }
 
@@ -121,36 +131,6 @@ extension Chainstate {
                     preconditionFailure("undo data shorter than the block")
                 }
                 coins.insert(coin, at: input.previousOutput)
-            }
-        }
-    }
-}
-
-/// A script that failed, and where.
-public struct ScriptFailure: Error, Equatable, Sendable {
-    public var error: ScriptError
-    /// Core's words for the place.
-    public var place: String
-
-    /// Verifies every input of a transaction.
-    public static func check(
-        _ transaction: Transaction, spending outputs: [TransactionOutput], flags: ScriptFlags
-    ) throws(ScriptFailure) {
-        let hasher = SignatureHasher(transaction, spending: outputs)
-        for (index, input) in transaction.inputs.enumerated() {
-            do throws(ScriptError) {
-                try ScriptVerifier.verify(
-                    scriptSig: input.scriptSig, scriptPubKey: outputs[index].scriptPubKey,
-                    witness: input.witness,
-                    flags: flags, checker: SignatureChecker(hasher, input: index))
-            } catch {
-                let out = input.previousOutput
-                throw ScriptFailure(
-                    error: error,
-                    place:
-                        "input \(index) of \(transaction.txid.displayHex) "
-                        + "(wtxid \(transaction.wtxid.displayHex)), "
-                        + "spending \(out.txid.displayHex):\(out.index)")
             }
         }
     }

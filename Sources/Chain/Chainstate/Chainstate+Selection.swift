@@ -98,7 +98,8 @@ extension Chainstate {
         return .disconnected(id, block, spent: spent)
     }
 
-    private mutating func markInvalid(_ id: BlockID) {
+    /// Marks a block and its descendants.
+    mutating func markInvalid(_ id: BlockID) {
         tree[id].status = .invalid
         // Descendants came later, so one pass in the order of arrival finds them all.
         for other in tree.entries.indices.dropFirst(id + 1)

@@ -39,18 +39,24 @@ public struct Chainstate: Sendable {
     /// Blocks that could become the tip: linked, not invalid, at least as much work as the tip.
     var candidates: [BlockID] = []
     var nextPrecious: Int64 = -1
+    /// The next place in the order in which chains became complete.
+    var nextPrecedence: Int64 = 1
     var sideBlockCount = 0
     /// Bytes of all bodies.
     public internal(set) var storedBytes = 0
+    /// What was verified before; shared with the memory pool.
+    public let validation: ValidationCache
 
     public struct TransactionPlace: Sendable, Equatable {
         public var block: Int32
         public var position: Int32
     }
 
-    public init(_ parameters: NetworkParameters) {
+    /// `cacheSalt` is a secret that keeps entries of the validation cache from being forced to collide.
+    public init(_ parameters: NetworkParameters, cacheSalt: [UInt8] = []) {
         self.parameters = parameters
-        tree = BlockTree(genesis: parameters.genesis)
+        validation = ValidationCache(salt: cacheSalt)
+        tree = BlockTree(genesis: parameters.genesis, deployment: parameters.testDummy)
         let body = parameters.genesis.bytes()
         tree[0].body = body
         tree[0].status = .connected
@@ -93,8 +99,7 @@ public struct Chainstate: Sendable {
             throw Rejection(.missingPrevious, "prev-blk-not-found")
         }
         if tree[previous].isInvalid { throw Rejection(.invalidPrevious, "bad-prevblk") }
-        try BlockChecks.header(
-            header, bits: parameters.bits, medianTime: tree[previous].medianTime, now: now)
+        try BlockChecks.header(header, after: previous, in: tree, parameters, now: now)
         return tree.insert(header, hash: hash, after: previous)
     }
 
@@ -110,6 +115,9 @@ public struct Chainstate: Sendable {
         do throws(Rejection) {
             if !trusted {
                 try BlockChecks.proofOfWork(block.header, hash: hash, limit: parameters.proofOfWorkLimit)
+                if let challenge = parameters.signetChallenge {
+                    try SignetSolution.check(block, challenge: challenge)
+                }
                 try BlockChecks.contextFree(block)
             }
             let id = try accept(block.header, hash: hash, now: trusted ? .max : now)
@@ -142,9 +150,10 @@ public struct Chainstate: Sendable {
             }
             do throws(Rejection) {
                 try BlockChecks.contextual(
-                    block, height: tree[id].height, medianTime: tree[previous].medianTime)
+                    block, height: tree[id].height, medianTime: tree[previous].medianTime,
+                    parameters.softForks)
             } catch {
-                if error.kind != .mutated { tree[id].status = .invalid }
+                if error.kind != .mutated { markInvalid(id) }
                 throw error
             }
         }
@@ -169,7 +178,12 @@ public struct Chainstate: Sendable {
     /// Makes `id` and everything that waited for it candidates.
     private mutating func link(_ id: BlockID) {
         var queue = [id]
-        while let next = queue.popLast() {
+        var done = 0
+        while done < queue.count {
+            let next = queue[done]
+            done += 1
+            tree[next].precedence = nextPrecedence
+            nextPrecedence += 1
             if !tree[next].isInvalid, !(tree[next].chainWork < tip.chainWork) { candidates.append(next) }
             queue += unlinked.filter { $0.parent == next }.map(\.child)
             unlinked.removeAll { $0.parent == next }

@@ -31,35 +31,51 @@ public enum BlockChecks {
         }
     }
 
-    /// Core's ContextualCheckBlockHeader for chains that never retarget.
-    public static func header(
-        _ header: BlockHeader, bits: CompactTarget, medianTime: UInt32, now: UInt32
+    /// Core's ContextualCheckBlockHeader.
+    static func header(
+        _ header: BlockHeader, after previous: BlockID, in tree: BlockTree, _ parameters: NetworkParameters,
+        now: UInt32
     ) throws(Rejection) {
-        if header.bits != bits { throw .header("bad-diffbits") }
-        if header.time <= medianTime { throw .header("time-too-old") }
+        let parent = tree[previous]
+        let height = parent.height + 1
+        if header.bits != tree.requiredBits(after: previous, time: header.time, parameters.work) {
+            throw .header("bad-diffbits")
+        }
+        if header.time <= parent.medianTime { throw .header("time-too-old") }
+        if parameters.work.enforcesBIP94, height % parameters.work.interval == 0,
+            Int64(header.time) < Int64(parent.header.time) - Int64(ChainLimits.timeWarp)
+        {
+            throw .header("time-timewarp-attack")
+        }
         if UInt64(header.time) > UInt64(now) + UInt64(ChainLimits.futureTime) {
             throw Rejection(.timeFuture, "time-too-new")
         }
-        if Int32(bitPattern: header.version) < 4 {
+        if Int32(bitPattern: header.version) < parameters.softForks.leastVersion(at: height) {
             let digits = String(header.version, radix: 16)
             throw .header("bad-version(0x\(String(repeating: "0", count: 8 - digits.count))\(digits))")
         }
     }
 
-    /// Core's ContextualCheckBlock: finality, BIP34, the witness commitment, weight.
-    public static func contextual(_ block: Block, height: Int, medianTime: UInt32) throws(Rejection) {
+    /// Core's ContextualCheckBlock: finality, BIP34, the witness commitment, weight. `medianTime` is the
+    /// parent's.
+    static func contextual(
+        _ block: Block, height: Int, medianTime: UInt32, _ forks: SoftForks
+    ) throws(Rejection) {
+        let time = height >= forks.csv ? medianTime : block.header.time
         for transaction in block.transactions
-        where !TransactionChecks.isFinal(transaction, height: height, time: medianTime) {
+        where !TransactionChecks.isFinal(transaction, height: height, time: time) {
             throw .consensus("bad-txns-nonfinal")
         }
         let script = block.transactions[0].inputs[0].scriptSig.bytes
-        guard script.starts(with: Script.heightPush(height)) else { throw .consensus("bad-cb-height") }
-        try witnessCommitment(block)
+        if height >= forks.bip34, !script.starts(with: Script.heightPush(height)) {
+            throw .consensus("bad-cb-height")
+        }
+        try witnessCommitment(block, isExpected: height >= forks.segwit)
         if block.weight > ChainLimits.blockWeight { throw .consensus("bad-blk-weight") }
     }
 
-    static func witnessCommitment(_ block: Block) throws(Rejection) {
-        guard let commitment = WitnessCommitment.find(in: block.transactions[0]) else {
+    static func witnessCommitment(_ block: Block, isExpected: Bool = true) throws(Rejection) {
+        guard isExpected, let commitment = WitnessCommitment.find(in: block.transactions[0]) else {
             for transaction in block.transactions where transaction.hasWitness {
                 throw .mutated("unexpected-witness")
             }

@@ -104,7 +104,7 @@ extension Mempool {
         if !rules.bypassesLimits, options.requiresStandard {
             if let fault = ephemeralFault(candidate, package: []) { throw fault }
         }
-        try checkScripts(candidate)
+        try checkScripts(candidate, chain.validation)
         return (candidate, evicted)
     }
 
@@ -256,10 +256,11 @@ extension Mempool {
         return nil
     }
 
-    func checkScripts(_ candidate: MempoolCandidate) throws(Rejection) {
+    func checkScripts(_ candidate: MempoolCandidate, _ cache: ValidationCache) throws(Rejection) {
         do throws(ScriptFailure) {
             try ScriptFailure.check(
-                candidate.transaction, spending: candidate.coins.map(\.output), flags: .standard)
+                candidate.transaction, spending: candidate.coins.map(\.output), flags: .standard,
+                cache: cache)
         } catch {
             let isStripped =
                 !candidate.transaction.hasWitness

@@ -262,7 +262,7 @@ extension Mempool {
         let common = FeeFraction(fee: fees, size: Int64(size)).perThousand
         for candidate in candidates {
             let wtxid = candidate.pooled.wtxid
-            do throws(Rejection) { try checkScripts(candidate) } catch {
+            do throws(Rejection) { try checkScripts(candidate, chain.validation) } catch {
                 return judged.fail(wtxid, error, reason: "transaction failed")
             }
             let found = verdict(on: candidate, evicted: [])

@@ -49,7 +49,9 @@ public struct NodeMachine: ~Copyable, DurableMachine {
 
     public init(_ configuration: NodeConfiguration) {
         self.configuration = configuration
-        chain = Chainstate(configuration.network)
+        chain = Chainstate(
+            configuration.network,
+            cacheSalt: SHA256.hash(configuration.secretSeed + Array("validation cache".utf8)).bytes)
         mempool = Mempool(configuration.mempool)
         clock = configuration.clock
         secrets = SecretGenerator(

@@ -56,7 +56,7 @@ extension RPCMethod {
 extension NodeMachine {
     fileprivate func miningInfo() -> JSON {
         let tip = chain.tip
-        let bits = configuration.network.bits
+        let bits = chain.nextBits(time: tip.header.time)
         return [
             "blocks": .int(chain.height), "bits": .string(chain.hex8(tip.header.bits.bits)),
             "difficulty": .measure(chain.difficulty(tip.header.bits)),
@@ -286,9 +286,9 @@ extension Chainstate {
         var scratch = self
         do throws(Rejection) {
             try BlockChecks.contextFree(block)
-            try BlockChecks.header(
-                block.header, bits: parameters.bits, medianTime: tip.medianTime, now: now)
-            try BlockChecks.contextual(block, height: height + 1, medianTime: tip.medianTime)
+            try BlockChecks.header(block.header, after: tipID, in: tree, parameters, now: now)
+            try BlockChecks.contextual(
+                block, height: height + 1, medianTime: tip.medianTime, parameters.softForks)
             let id = scratch.tree.insert(block.header, hash: block.hash, after: tipID)
             _ = try scratch.connect(block, as: id) { _ in false }
             return nil

@@ -35,8 +35,8 @@ public struct BlockTemplate: Sendable {
         let tip = chain.tip
         previous = tip.hash
         height = tip.height + 1
-        version = chain.parameters.blockVersion(at: height)
-        bits = chain.parameters.bits
+        version = chain.nextVersion
+        bits = chain.nextBits(time: tip.header.time)
         target = bits.target ?? chain.parameters.proofOfWorkLimit
         medianTime = tip.medianTime
         subsidy = chain.parameters.subsidy(at: height)

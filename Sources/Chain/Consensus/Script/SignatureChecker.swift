@@ -18,13 +18,21 @@ struct TapscriptContext {
 }
 
 /// Checks signatures and lock times of one input.
-public struct SignatureChecker {
+public struct SignatureChecker: Sendable {
     let hasher: SignatureHasher
     let index: Int
+    /// Signatures that are known to be good; nil to ask the curve always.
+    let cache: ValidationCache?
+    /// Whether good signatures are put into the cache: the pool does, blocks only look.
+    let remembers: Bool
 
-    public init(_ hasher: SignatureHasher, input index: Int) {
+    public init(
+        _ hasher: SignatureHasher, input index: Int, cache: ValidationCache? = nil, remembers: Bool = false
+    ) {
         self.hasher = hasher
         self.index = index
+        self.cache = cache
+        self.remembers = remembers
     }
 
     var input: TransactionInput { hasher.transaction.inputs[index] }
@@ -33,13 +41,19 @@ public struct SignatureChecker {
     /// `signature` with its hash type byte; false for anything that does not parse.
     func ecdsa(_ signature: [UInt8], key: [UInt8], scriptCode: [UInt8], version: SignatureVersion) -> Bool {
         guard let hashType = signature.last, isKeyShaped(key) else { return false }
-        guard let (r, s) = SignatureEncoding.parseLax(Array(signature.dropLast())) else { return false }
         let digest =
             version == .witnessV0
             ? hasher.witnessV0(
                 input: index, scriptCode: scriptCode, value: spent.value, hashType: UInt32(hashType))
             : hasher.legacy(input: index, scriptCode: scriptCode, hashType: UInt32(hashType))
-        return CurveCheck.ecdsa(r: r, s: s, key: key, digest: digest)
+        return isKnown(.ecdsa, signature, key, digest) {
+            guard let both = SignatureEncoding.parseLax(signature, count: signature.count - 1) else {
+                return false
+            }
+            return both.span.withUnsafeBufferPointer {
+                SignatureVerification.ecdsa($0.baseAddress!, key: key, digest: digest)
+            }
+        }
     }
 
     /// BIP341's signature check; throws the reason, as every failure but an empty signature ends the script.
@@ -56,9 +70,22 @@ public struct SignatureChecker {
         guard let digest = hasher.taproot(input: index, hashType: hashType, annex: annex, leaf: leaf) else {
             throw .schnorrSigHashType
         }
-        guard CurveCheck.schnorr(Array(signature.prefix(64)), key: key, digest: digest) else {
-            throw .schnorrSig
+        let isGood = isKnown(.schnorr, signature, key, digest) {
+            SignatureVerification.schnorr(signature, key: key, digest: digest)
         }
+        guard isGood else { throw .schnorrSig }
+    }
+
+    private func isKnown(
+        _ kind: ValidationCache.Kind, _ signature: [UInt8], _ key: [UInt8], _ digest: Hash256,
+        or verify: () -> Bool
+    ) -> Bool {
+        guard let cache, remembers || !cache.hasNoSignatures else { return verify() }
+        let tag = cache.tag(kind, digest: digest, key: key, signature: signature)
+        if cache.containsSignature(tag) { return true }
+        guard verify() else { return false }
+        if remembers { cache.insertSignature(tag) }
+        return true
     }
 
     /// BIP65.

@@ -15,14 +15,17 @@ enum SignatureEncoding {
         return !(lenS > 1 && sig[lenR + 6] == 0 && sig[lenR + 7] & 0x80 == 0)
     }
 
-    /// The two numbers of a signature as 32-byte big-endian; nil where even the lax parser (Core's
+    /// The two numbers of the first `count` bytes, as r ‖ s in 64 bytes; nil where even the lax parser (Core's
     /// ecdsa_signature_parse_der_lax) gives up, and for numbers of more than 256 bits.
-    static func parseLax(_ sig: [UInt8]) -> (r: [UInt8], s: [UInt8])? {
+    static func parseLax(_ sig: [UInt8], count: Int) -> InlineArray<64, UInt8>? {
         var at = 0
-        guard take(sig, &at) == 0x30, skipLength(sig, &at) else { return nil }
-        guard let r = integer(sig, &at), let s = integer(sig, &at) else { return nil }
-        guard let r32 = pad(r), let s32 = pad(s) else { return nil }
-        return (r32, s32)
+        guard take(sig, count, &at) == 0x30, skipLength(sig, count, &at) else { return nil }
+        guard let r = integer(sig, count, &at), let s = integer(sig, count, &at) else { return nil }
+        guard r.count <= 32, s.count <= 32 else { return nil }
+        var both = InlineArray<64, UInt8>(repeating: 0)
+        for (offset, index) in r.enumerated() { both[32 - r.count + offset] = sig[index] }
+        for (offset, index) in s.enumerated() { both[64 - s.count + offset] = sig[index] }
+        return both
     }
 
     /// Strict DER of two 32-byte numbers.
@@ -48,27 +51,28 @@ enum SignatureEncoding {
         key.count == 33 && (key[0] == 2 || key[0] == 3)
     }
 
-    private static func take(_ bytes: [UInt8], _ at: inout Int) -> UInt8? {
-        guard at < bytes.count else { return nil }
+    private static func take(_ bytes: [UInt8], _ end: Int, _ at: inout Int) -> UInt8? {
+        guard at < end else { return nil }
         defer { at += 1 }
         return bytes[at]
     }
 
-    private static func skipLength(_ bytes: [UInt8], _ at: inout Int) -> Bool {
-        guard let first = take(bytes, &at) else { return false }
+    private static func skipLength(_ bytes: [UInt8], _ end: Int, _ at: inout Int) -> Bool {
+        guard let first = take(bytes, end, &at) else { return false }
         guard first & 0x80 != 0 else { return true }
         let count = Int(first & 0x7f)
-        guard count <= bytes.count - at else { return false }
+        guard count <= end - at else { return false }
         at += count
         return true
     }
 
-    private static func integer(_ bytes: [UInt8], _ at: inout Int) -> ArraySlice<UInt8>? {
-        guard take(bytes, &at) == 0x02, let first = take(bytes, &at) else { return nil }
+    /// Where an integer's bytes lie, without leading zeros.
+    private static func integer(_ bytes: [UInt8], _ end: Int, _ at: inout Int) -> Range<Int>? {
+        guard take(bytes, end, &at) == 0x02, let first = take(bytes, end, &at) else { return nil }
         var length = Int(first)
         if first & 0x80 != 0 {
             var count = Int(first & 0x7f)
-            guard count <= bytes.count - at else { return nil }
+            guard count <= end - at else { return nil }
             while count > 0, bytes[at] == 0 {
                 at += 1
                 count -= 1
@@ -80,14 +84,10 @@ enum SignatureEncoding {
                 at += 1
             }
         }
-        guard length <= bytes.count - at else { return nil }
+        guard length <= end - at else { return nil }
         defer { at += length }
-        return bytes[at..<at + length]
-    }
-
-    private static func pad(_ value: ArraySlice<UInt8>) -> [UInt8]? {
-        let trimmed = value.drop { $0 == 0 }
-        guard trimmed.count <= 32 else { return nil }
-        return [UInt8](repeating: 0, count: 32 - trimmed.count) + trimmed
+        var start = at
+        while start < at + length, bytes[start] == 0 { start += 1 }
+        return start..<at + length
     }
 }

@@ -2,39 +2,71 @@ public import Bitcoin
 import SansIO
 
 /// What signatures of one transaction commit to: the legacy, BIP143 and BIP341 digests. Parts that all inputs
-/// share are computed once; a value of this class lives for the verification of one transaction only.
-public final class SignatureHasher {
+/// share are computed once, when it is made; it is never changed, so that any number of threads may use it.
+public final class SignatureHasher: Sendable {
     public let transaction: Transaction
     /// The outputs that the inputs spend, in input order; BIP341 needs all of them.
     public let spentOutputs: [TransactionOutput]
 
-    private lazy var prevouts = serialize { writer in
-        for input in transaction.inputs { write(input.previousOutput, &writer) }
-    }
-    private lazy var sequences = serialize { writer in
-        for input in transaction.inputs { writer.write(u32: input.sequence) }
-    }
-    private lazy var outputs = serialize { writer in
-        for output in transaction.outputs { write(output, &writer) }
-    }
-    private lazy var prevoutsDouble = SHA256.double(prevouts)
-    private lazy var sequencesDouble = SHA256.double(sequences)
-    private lazy var outputsDouble = SHA256.double(outputs)
-    private lazy var prevoutsSingle = SHA256.hash(prevouts)
-    private lazy var sequencesSingle = SHA256.hash(sequences)
-    private lazy var outputsSingle = SHA256.hash(outputs)
-    private lazy var amountsSingle = SHA256.hash(
-        serialize { writer in
-            for output in spentOutputs { writer.write(u64: UInt64(bitPattern: output.value)) }
-        })
-    private lazy var scriptsSingle = SHA256.hash(
-        serialize { writer in
-            for output in spentOutputs { write(output.scriptPubKey.bytes, &writer) }
-        })
+    private let shared: Shared?
+    private let taproot: TaprootShared?
 
+    /// BIP143's and BIP341's digests of what all inputs and outputs say.
+    private struct Shared: Sendable {
+        var prevouts: Hash256
+        var sequences: Hash256
+        var outputs: Hash256
+        var prevoutsDouble: Hash256
+        var sequencesDouble: Hash256
+        var outputsDouble: Hash256
+
+        init(_ transaction: Transaction) {
+            var writer = ByteWriter(capacity: max(36 * transaction.inputs.count, 256))
+            for input in transaction.inputs { input.previousOutput.encode(into: &writer) }
+            prevouts = SHA256.hash(writer.bytes)
+            writer.removeAll()
+            for input in transaction.inputs { writer.write(u32: input.sequence) }
+            sequences = SHA256.hash(writer.bytes)
+            writer.removeAll()
+            for output in transaction.outputs { output.encode(into: &writer) }
+            outputs = SHA256.hash(writer.bytes)
+            prevoutsDouble = prevouts.withUnsafeBytes { SHA256.hash($0) }
+            sequencesDouble = sequences.withUnsafeBytes { SHA256.hash($0) }
+            outputsDouble = outputs.withUnsafeBytes { SHA256.hash($0) }
+        }
+    }
+
+    /// What BIP341 adds: the amounts and scripts of all spent outputs.
+    private struct TaprootShared: Sendable {
+        var amounts: Hash256
+        var scripts: Hash256
+
+        init(_ spentOutputs: [TransactionOutput]) {
+            var writer = ByteWriter(capacity: max(36 * spentOutputs.count, 256))
+            for output in spentOutputs { writer.write(u64: UInt64(bitPattern: output.value)) }
+            amounts = SHA256.hash(writer.bytes)
+            writer.removeAll()
+            for output in spentOutputs { output.scriptPubKey.encode(into: &writer) }
+            scripts = SHA256.hash(writer.bytes)
+        }
+    }
+
+    /// Computes what the transaction's inputs will need: nothing for an old transaction that spends old
+    /// outputs, BIP143's part where there is a witness or may be one, BIP341's part where a taproot output is
+    /// spent.
     public init(_ transaction: Transaction, spending spentOutputs: [TransactionOutput]) {
         self.transaction = transaction
         self.spentOutputs = spentOutputs
+        let mayHaveWitness =
+            transaction.hasWitness
+            || spentOutputs.contains {
+                $0.scriptPubKey.isPayToScriptHash || $0.scriptPubKey.witnessProgram != nil
+            }
+        shared = mayHaveWitness ? Shared(transaction) : nil
+        let spendsTaproot =
+            spentOutputs.count == transaction.inputs.count
+            && spentOutputs.contains { $0.scriptPubKey.count == 34 && $0.scriptPubKey.bytes[0] == 0x51 }
+        taproot = spendsTaproot ? TaprootShared(spentOutputs) : nil
     }
 
     /// The digest before BIP143, with its bug: a SIGHASH_SINGLE without its output signs the number one.
@@ -46,7 +78,8 @@ public final class SignatureHasher {
         if single, index >= transaction.outputs.count {
             return Hash256(bytes: [1] + [UInt8](repeating: 0, count: 31)) ?? .zero
         }
-        var writer = ByteWriter(capacity: 256)
+        let size = anyone ? 1 : transaction.inputs.count
+        var writer = ByteWriter(capacity: 41 * size + 34 * transaction.outputs.count + scriptCode.count + 32)
         writer.write(u32: transaction.version)
         writer.write(compactSize: anyone ? 1 : UInt64(transaction.inputs.count))
         for position in transaction.inputs.indices where !anyone || position == index {
@@ -75,17 +108,18 @@ public final class SignatureHasher {
         let single = hashType & 0x1f == 3
         let none = hashType & 0x1f == 2
         let anyone = hashType & 0x80 != 0
+        let shared = self.shared ?? Shared(transaction)
         let input = transaction.inputs[index]
-        var writer = ByteWriter(capacity: 256)
+        var writer = ByteWriter(capacity: 192 + scriptCode.count)
         writer.write(u32: transaction.version)
-        writer.write(hash: anyone ? Hash256.zero : prevoutsDouble)
-        writer.write(hash: anyone || single || none ? Hash256.zero : sequencesDouble)
+        writer.write(hash: anyone ? Hash256.zero : shared.prevoutsDouble)
+        writer.write(hash: anyone || single || none ? Hash256.zero : shared.sequencesDouble)
         write(input.previousOutput, &writer)
         write(scriptCode, &writer)
         writer.write(u64: UInt64(bitPattern: value))
         writer.write(u32: input.sequence)
         if !single, !none {
-            writer.write(hash: outputsDouble)
+            writer.write(hash: shared.outputsDouble)
         } else if single, index < transaction.outputs.count {
             writer.write(hash: SHA256.double(serialize { write(transaction.outputs[index], &$0) }))
         } else {
@@ -103,6 +137,7 @@ public final class SignatureHasher {
         guard hashType <= 3 || (0x81...0x83).contains(hashType) else { return nil }
         let output = hashType == 0 ? 1 : hashType & 3
         let anyone = hashType & 0x80 != 0
+        let shared = self.shared ?? Shared(transaction)
         let input = transaction.inputs[index]
         var writer = ByteWriter(capacity: 256)
         writer.write(u8: 0)
@@ -110,11 +145,13 @@ public final class SignatureHasher {
         writer.write(u32: transaction.version)
         writer.write(u32: transaction.lockTime)
         if !anyone {
-            for part in [prevoutsSingle, amountsSingle, scriptsSingle, sequencesSingle] {
-                writer.write(hash: part)
-            }
+            let spent = taproot ?? TaprootShared(spentOutputs)
+            writer.write(hash: shared.prevouts)
+            writer.write(hash: spent.amounts)
+            writer.write(hash: spent.scripts)
+            writer.write(hash: shared.sequences)
         }
-        if output == 1 { writer.write(hash: outputsSingle) }
+        if output == 1 { writer.write(hash: shared.outputs) }
         writer.write(u8: (leaf == nil ? 0 : 2) + (annex == nil ? 0 : 1))
         if anyone {
             write(input.previousOutput, &writer)
@@ -133,8 +170,12 @@ public final class SignatureHasher {
             writer.write(u8: 0)
             writer.write(u32: leaf.codeSeparator)
         }
-        return taggedHash("TapSighash", writer.bytes)
+        var stream = Self.sighashTag
+        stream.update(writer.bytes)
+        return stream.finalize()
     }
+
+    private static let sighashTag = SHA256Stream(tag: "TapSighash")
 
     private func write(_ outPoint: OutPoint, _ writer: inout ByteWriter) {
         writer.write(hash: outPoint.txid)

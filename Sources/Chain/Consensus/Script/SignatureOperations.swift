@@ -30,14 +30,17 @@ enum SignatureOperations {
     }
 
     /// BIP141's cost: legacy and P2SH operations times four, witness operations once.
-    static func cost(_ transaction: Transaction, spending spent: [TransactionOutput]) -> Int {
+    static func cost(
+        _ transaction: Transaction, spending spent: [TransactionOutput], flags: ScriptFlags = .consensus
+    ) -> Int {
         var total = legacy(transaction) * 4
-        guard !transaction.isCoinbase else { return total }
+        guard !transaction.isCoinbase, flags.contains(.p2sh) else { return total }
         for (input, output) in zip(transaction.inputs, spent) {
             let script = output.scriptPubKey.bytes
             let isP2SH = ScriptVerifier.isScriptHash(script)
             let redeem = isP2SH ? lastPush(input.scriptSig.bytes) : nil
             if let redeem { total += count(redeem, accurate: true) * 4 }
+            guard flags.contains(.witness) else { continue }
             if let program = WitnessProgram(script) ?? redeem.flatMap({ WitnessProgram($0) }) {
                 total += witness(program, input.witness)
             }

@@ -3,25 +3,41 @@ import SansIO
 
 /// BIP341's commitments and BIP342's reserved opcodes.
 enum Taproot {
+    private static let leafTag = SHA256Stream(tag: "TapLeaf")
+    private static let branchTag = SHA256Stream(tag: "TapBranch")
+    private static let tweakTag = SHA256Stream(tag: "TapTweak")
+
     static func leafHash(version: UInt8, script: [UInt8]) -> Hash256 {
         var writer = ByteWriter(capacity: script.count + 8)
         writer.write(u8: version)
         writer.write(compactSize: UInt64(script.count))
         writer.write(script)
-        return taggedHash("TapLeaf", writer.bytes)
+        var stream = leafTag
+        stream.update(writer.bytes)
+        return stream.finalize()
     }
 
     /// Whether the output key commits to the leaf through the control block's path.
     static func commits(program: [UInt8], control: [UInt8], leafHash: Hash256) -> Bool {
-        var node = leafHash.bytes
+        var node = leafHash
         for at in stride(from: 33, to: control.count, by: 32) {
-            let sibling = Array(control[at..<at + 32])
-            let isFirst = node.lexicographicallyPrecedes(sibling)
-            node = taggedHash("TapBranch", isFirst ? node + sibling : sibling + node).bytes
+            node = control.withUnsafeBytes { bytes in
+                node.withUnsafeBytes { own in
+                    let sibling = UnsafeRawBufferPointer(rebasing: bytes[at..<at + 32])
+                    let isFirst = own.lexicographicallyPrecedes(sibling)
+                    var stream = branchTag
+                    stream.update(isFirst ? own : sibling)
+                    stream.update(isFirst ? sibling : own)
+                    return stream.finalize()
+                }
+            }
         }
         let internalKey = Array(control[1..<33])
-        let tweak = taggedHash("TapTweak", internalKey + node)
-        return CurveCheck.isTweaked(
+        var stream = tweakTag
+        stream.update(internalKey)
+        stream.update(node)
+        let tweak = stream.finalize()
+        return SignatureVerification.isTweaked(
             output: program, isOdd: control[0] & 1 == 1, internalKey: internalKey, tweak: tweak)
     }
 
