@@ -1,4 +1,5 @@
 import Bitcoin
+import JSONText
 import Testing
 
 @testable import Chain

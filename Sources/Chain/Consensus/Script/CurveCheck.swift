@@ -6,7 +6,7 @@ enum CurveCheck {
     /// high s, nor has an s beyond the order, which the library reads as zero.
     static func isLowS(_ der: [UInt8]) -> Bool {
         guard let both = SignatureEncoding.parseLax(der, count: der.count) else { return true }
-        let s = both[32...]
+        let s = (32..<64).map { both[$0] }
         return !halfOrder.lexicographicallyPrecedes(s) || !s.lexicographicallyPrecedes(order)
     }
 
