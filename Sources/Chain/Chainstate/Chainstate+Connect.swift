@@ -19,6 +19,9 @@ extension Chainstate {
             for transaction in block.transactions {
                 let first = spent.count
                 fees += try spend(transaction, at: height, isVerified: isVerified, into: &spent)
+                // From here on the transaction is undone as a whole, whatever rule the block breaks.
+                coins.insertOutputs(of: transaction, height: UInt32(height))
+                applied += 1
                 if fees > ChainLimits.moneyMax {
                     throw .consensus("bad-txns-accumulated-fee-outofrange")
                 }
@@ -30,8 +33,6 @@ extension Chainstate {
                         scripts.add(transaction, spending: outputs)
                     }
                 }
-                coins.insertOutputs(of: transaction, height: UInt32(height))
-                applied += 1
             }
             try checkReward(block, fees: fees, height: height)
             if !isVerified { try run(scripts) }

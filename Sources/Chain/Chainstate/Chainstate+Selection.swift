@@ -5,9 +5,10 @@ extension Chainstate {
     /// again, and its rejection is reported.
     mutating func activate(
         expecting: (id: BlockID, block: Block)? = nil, scriptsKnown: (Hash256) -> Bool = { _ in false }
-    ) -> (changes: [ChainChange], rejection: Rejection?) {
+    ) -> (changes: [ChainChange], rejection: Rejection?, failures: [BlockFailure]) {
         var changes: [ChainChange] = []
         var rejection: Rejection?
+        var failures: [BlockFailure] = []
         while let best = bestCandidate(), isBetter(best, than: tipID) {
             let fork = forkPoint(of: best)
             while tipID != fork { changes.append(disconnectTip()) }
@@ -25,14 +26,18 @@ extension Chainstate {
                 do throws(Rejection) {
                     changes.append(try connectTip(block, as: id, scriptsKnown: scriptsKnown))
                 } catch {
-                    if isExpected { rejection = error }
+                    if isExpected {
+                        rejection = error
+                    } else {
+                        failures.append(BlockFailure(id: id, rejection: error))
+                    }
                     markInvalid(id)
                     break
                 }
             }
         }
         dropPoorCandidates()
-        return (changes, rejection)
+        return (changes, rejection, failures)
     }
 
     /// Marks a block invalid by an operator's word and leaves its chain.

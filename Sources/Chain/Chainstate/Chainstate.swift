@@ -6,6 +6,12 @@ public enum ChainChange: Sendable {
     case disconnected(BlockID, Block, spent: [Coin])
 }
 
+/// An earlier block that turned out to be invalid when its chain was tried.
+public struct BlockFailure: Sendable, Equatable {
+    public var id: BlockID
+    public var rejection: Rejection
+}
+
 /// The answer to a block.
 public struct BlockVerdict: Sendable {
     /// Why it was refused; nil if it was not.
@@ -16,6 +22,8 @@ public struct BlockVerdict: Sendable {
     /// Whether connecting it was tried, so that its worth is known.
     public var wasTried = false
     public var changes: [ChainChange] = []
+    /// Other blocks that were tried and found invalid because of this one.
+    public var failures: [BlockFailure] = []
 
     /// BIP22's answer: nil means accepted.
     public var submitResult: String? {
@@ -133,6 +141,7 @@ public struct Chainstate: Sendable {
         if tree[id].status == .stored, isLinked(id) { link(id) }
         let outcome = activate(expecting: (id, block), scriptsKnown: scriptsKnown)
         verdict.changes = outcome.changes
+        verdict.failures = outcome.failures
         verdict.rejection = outcome.rejection
         verdict.wasTried = outcome.rejection != nil || tree[id].status == .connected
         return verdict

@@ -56,7 +56,9 @@ struct BlockGenerator {
         let last = branch.times[branch.height]
         let time = branch.height == 0 ? 1_700_000_000 : max(least, last &+ UInt32(below(1_000)) &- 100)
         var draft = Draft(on: branch, time: time, extra: unique(), payout: payout.scriptPubKey)
-        var coins = spendable(on: branch, allowsRandom: chance(15))
+        // One script at random at most: of two failures, the kernel's threads may report either.
+        var coins = spendable(on: branch)
+        if payments == nil, chance(25), let coin = randomlyLocked(on: branch) { coins.append(coin) }
         for _ in 0..<(payments ?? below(4)) {
             guard !coins.isEmpty else { break }
             var taken: [KnownCoin] = []
@@ -64,6 +66,14 @@ struct BlockGenerator {
             append(plan(spending: taken, at: draft.height), to: &draft)
         }
         return draft
+    }
+
+    /// A coin whose script was drawn at random.
+    mutating func randomlyLocked(on branch: Branch) -> KnownCoin? {
+        let coins = spendable(on: branch, allowsRandom: true).filter {
+            if case .script = $0.lock { return true } else { return false }
+        }
+        return coins.isEmpty ? nil : pick(coins)
     }
 
     mutating func append(_ plan: Plan, to draft: inout Draft) {

@@ -22,6 +22,8 @@ struct DifferentialCampaign {
     /// How often each reason came up; nil stands under "accepted".
     var reasons: [String: Int] = [:]
     var reorganisations = 0
+    /// Blocks of side chains that failed lately, for the report.
+    private var failures: [String] = []
 
     init(seed: UInt64, judge: KernelJudge) throws {
         self.seed = seed
@@ -209,7 +211,7 @@ struct DifferentialCampaign {
         let theirs = try judge.block(bytes)
         if ours != theirs {
             disagreements.append(
-                "seed \(seed), block \(submitted) (\(what)): ours \(ours); kernel \(theirs); "
+                "seed \(seed), block \(submitted) (\(what)): ours \(ours) \(failures); kernel \(theirs); "
                     + (bytes.count < 20_000 ? bytes.hex : "\(bytes.count) bytes"))
         }
         return reason
@@ -217,7 +219,9 @@ struct DifferentialCampaign {
 
     private mutating func judgeOurselves(_ bytes: [UInt8]) -> String? {
         guard let block = try? Block(bytes: bytes) else { return "undecodable" }
-        return chain.accept(block, bytes: bytes, now: Self.now).rejection?.reason
+        let verdict = chain.accept(block, bytes: bytes, now: Self.now)
+        failures = verdict.failures.map { "\(chain.tree[$0.id].hash) \($0.rejection)" }
+        return verdict.rejection?.reason
     }
 
     private mutating func submitHeader(_ header: BlockHeader) throws {

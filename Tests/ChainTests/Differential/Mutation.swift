@@ -122,13 +122,10 @@ extension BlockGenerator {
             return mutateTimedScript(mutation, &draft, branch)
         }
         if mutation == .randomScript {
-            let coins = spendable(on: branch, allowsRandom: true).filter {
-                if case .script = $0.lock { return true } else { return false }
-            }
-            guard !coins.isEmpty else { return false }
+            guard let coin = randomlyLocked(on: branch) else { return false }
             draft.transactions = []
             draft.fees = 0
-            append(Plan(spending: [pick(coins)], to: [pay(1_000, .anyone)]), to: &draft)
+            append(Plan(spending: [coin], to: [pay(1_000, .anyone)]), to: &draft)
             return true
         }
         guard !free.isEmpty else { return false }
