@@ -3,6 +3,7 @@ import Foundation
 // Each benchmark prints what it measured and the budget that it protects, and answers whether it held.
 let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
     ("kernels", "SHA-256d nonce scan per core, each kernel of this CPU", KernelBenchmark.run),
+    ("validate", "a block of 2,000 P2WPKH inputs against libbitcoinkernel", ValidationBenchmark.run),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
 ]

@@ -222,12 +222,14 @@ extension Mempool {
                 outputs[OutPoint(txid: transaction.txid, index: UInt32(index))] = output
             }
         }
-        checkTogether(&judged, rules, time: time)
+        checkTogether(&judged, rules, time: time, chain.validation)
         return judged
     }
 
     /// What only the whole package can be judged by, then the scripts.
-    private func checkTogether(_ judged: inout JudgedPackage, _ rules: AcceptanceRules, time: UInt32) {
+    private func checkTogether(
+        _ judged: inout JudgedPackage, _ rules: AcceptanceRules, time: UInt32, _ cache: ValidationCache
+    ) {
         let candidates = judged.candidates
         for index in candidates.indices {
             if let fault = TRUCPolicy.packageFault(index, of: candidates, in: self) {
@@ -262,7 +264,7 @@ extension Mempool {
         let common = FeeFraction(fee: fees, size: Int64(size)).perThousand
         for candidate in candidates {
             let wtxid = candidate.pooled.wtxid
-            do throws(Rejection) { try checkScripts(candidate, chain.validation) } catch {
+            do throws(Rejection) { try checkScripts(candidate, cache) } catch {
                 return judged.fail(wtxid, error, reason: "transaction failed")
             }
             let found = verdict(on: candidate, evicted: [])

@@ -35,6 +35,7 @@ struct ScriptVectorsTests {
             #expect(result == texts[3], "\(one.text)")
             judged += 1
         }
+        print("script_tests.json: \(judged) cases")
         #expect(judged > 1_200)
     }
 
@@ -89,7 +90,9 @@ struct ScriptVectorsTests {
 
     @Test("tx_valid.json: every transaction passes with all flags but the listed ones")
     func validTransactions() throws {
-        for one in try TransactionCase.load("vectors/core/tx_valid.json") {
+        let cases = try TransactionCase.load("vectors/core/tx_valid.json")
+        print("tx_valid.json: \(cases.count) cases")
+        for one in cases {
             let flags = ScriptFlags.all.subtracting(one.flags)
             #expect(one.failure(flags) == nil, "\(one.text)")
         }
@@ -97,7 +100,9 @@ struct ScriptVectorsTests {
 
     @Test("tx_invalid.json: every transaction fails with the listed flags")
     func invalidTransactions() throws {
-        for one in try TransactionCase.load("vectors/core/tx_invalid.json") {
+        let cases = try TransactionCase.load("vectors/core/tx_invalid.json")
+        print("tx_invalid.json: \(cases.count) cases")
+        for one in cases {
             #expect(one.failure(one.flags) != nil, "\(one.text)")
         }
     }
@@ -105,6 +110,7 @@ struct ScriptVectorsTests {
     @Test("sighash.json: legacy signature hashes")
     func legacySignatureHashes() throws {
         let cases = try Vectors.json("vectors/core/sighash.json").arrayValue ?? []
+        print("sighash.json: \(cases.count - 1) cases")
         for one in cases.dropFirst() {
             guard let raw = [UInt8](hex: one[0]?.stringValue ?? ""),
                 let script = [UInt8](hex: one[1]?.stringValue ?? ""),
@@ -140,6 +146,7 @@ struct ScriptVectorsTests {
                 judged += 1
             }
         }
+        print("bip341_wallet_vectors.json: \(judged) key path inputs")
         #expect(judged == 7)
     }
 
@@ -148,6 +155,7 @@ struct ScriptVectorsTests {
         .enabled(if: Vectors.exists("vectors/btcd/script_assets_test.json"), "1 test needs vectors/btcd"))
     func taprootAssets() throws {
         let cases = try Vectors.json("vectors/btcd/script_assets_test.json").arrayValue ?? []
+        print("script_assets_test.json: \(cases.count) cases")
         for one in cases {
             let transaction = try Transaction(bytes: [UInt8](hex: one["tx"]?.stringValue ?? "") ?? [])
             let index = Int(one["index"]?.int64 ?? 0)

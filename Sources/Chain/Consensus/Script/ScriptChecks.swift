@@ -17,6 +17,10 @@ public struct ScriptFailure: Error, Equatable, Sendable {
             let checker = SignatureChecker(hasher, input: index, cache: cache, remembers: true)
             if let failure = checker.failure(flags) { throw failure }
         }
+        // Policy's flags contain those of a block, so a block's scripts are known to pass as well.
+        if let cache, flags.isSuperset(of: .consensus) {
+            cache.insertScripts(of: transaction.wtxid, flags: .consensus)
+        }
     }
 }
 
