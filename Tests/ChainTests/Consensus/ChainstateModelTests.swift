@@ -20,7 +20,6 @@ import Testing
                 try #require(run.chain.coins[outPoint] == coin, "seed \(seed), step \(step): \(run.last)")
             }
         }
-        #expect(run.reorganisations > 0)
     }
 }
 
