@@ -7,13 +7,14 @@ import Testing
 /// Chain selection and coins against a model that knows no increments: it derives the tip and the coins anew from
 /// the genesis after every step.
 @Suite struct ChainstateModelTests {
-    @Test("Random blocks, side chains and operators' words leave the model's tip and coins", arguments: 1...8)
+    @Test("Random blocks, side chains and operators' words leave the model's tip and coins", arguments: 1...4)
     func agreesWithModel(seed: Int) throws {
         var run = ModelRun(seed: UInt64(seed))
-        for step in 0..<140 {
+        for step in 0..<120 {
             run.step()
             let expected = run.model.tip
             try #require(run.chain.tip.hash == expected, "seed \(seed), step \(step): \(run.last)")
+            guard step % 4 == 3 else { continue }
             let coins = run.model.coins(at: expected)
             try #require(run.chain.coins.count == coins.count, "seed \(seed), step \(step): \(run.last)")
             for (outPoint, coin) in coins {
