@@ -8,6 +8,10 @@ let package = Package(
     dependencies: [.package(name: "mining-lab", path: "..")],
     targets: [
         .executableTarget(
-            name: "lab-bench", dependencies: [.product(name: "Bitcoin", package: "mining-lab")],
+            name: "lab-bench",
+            dependencies: [
+                .product(name: "Bitcoin", package: "mining-lab"),
+                .product(name: "Chain", package: "mining-lab"),
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)])
     ])
