@@ -34,7 +34,9 @@ struct Number3072: Equatable, Sendable {
 
     /// The element's number: ChaCha20's key stream under the element's SHA-256.
     init(_ element: [UInt8]) {
-        let stream = ChaCha20.keyStream(key: SHA256.hash(element).bytes, count: Self.limbs * 8)
+        let key = SHA256.hash(element).bytes
+        // Six blocks of 64 bytes under a nonce of zeros.
+        let stream = (0..<6).flatMap { ChaCha20.block(key: key, counter: $0, nonce: (0, 0, 0)) }
         limb = []
         limb.reserveCapacity(Self.limbs)
         for start in stride(from: 0, to: stream.count, by: 8) {
@@ -128,54 +130,4 @@ struct Number3072: Equatable, Sendable {
     }
 
     static func == (a: Number3072, b: Number3072) -> Bool { a.reduced().limb == b.reduced().limb }
-}
-
-/// ChaCha20's key stream (RFC 8439) with a nonce of zeros, from block 0.
-enum ChaCha20 {
-    static func keyStream(key: [UInt8], count: Int) -> [UInt8] {
-        precondition(key.count == 32)
-        var state: [UInt32] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]
-        for start in stride(from: 0, to: 32, by: 4) {
-            var word: UInt32 = 0
-            for byte in key[start..<start + 4].reversed() { word = word << 8 | UInt32(byte) }
-            state.append(word)
-        }
-        state += [0, 0, 0, 0]
-        var stream: [UInt8] = []
-        stream.reserveCapacity(count + 64)
-        while stream.count < count {
-            var working = state
-            for _ in 0..<10 {
-                for (a, b, c, d) in rounds { quarter(&working, a, b, c, d) }
-            }
-            for index in 0..<16 {
-                let word = working[index] &+ state[index]
-                for shift in stride(from: UInt32(0), to: 32, by: 8) {
-                    stream.append(UInt8(truncatingIfNeeded: word >> shift))
-                }
-            }
-            state[12] &+= 1
-        }
-        return Array(stream[..<count])
-    }
-
-    private static let rounds = [
-        (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15), (0, 5, 10, 15), (1, 6, 11, 12),
-        (2, 7, 8, 13), (3, 4, 9, 14),
-    ]
-
-    private static func quarter(_ x: inout [UInt32], _ a: Int, _ b: Int, _ c: Int, _ d: Int) {
-        x[a] &+= x[b]
-        x[d] = rotated(x[d] ^ x[a], 16)
-        x[c] &+= x[d]
-        x[b] = rotated(x[b] ^ x[c], 12)
-        x[a] &+= x[b]
-        x[d] = rotated(x[d] ^ x[a], 8)
-        x[c] &+= x[d]
-        x[b] = rotated(x[b] ^ x[c], 7)
-    }
-
-    private static func rotated(_ value: UInt32, _ bits: UInt32) -> UInt32 {
-        value << bits | value >> (32 - bits)
-    }
 }

@@ -26,7 +26,8 @@ extension RPCMethod {
             let state: JSON = ["synced": true, "best_block_height": .int(node.chain.height)]
             var object = JSONObject()
             for (name, isOn) in [
-                ("txindex", node.configuration.chain.transactionIndex), ("coinstatsindex", settings.coinStatistics),
+                ("txindex", node.configuration.chain.transactionIndex),
+                ("coinstatsindex", settings.coinStatistics),
                 ("txospenderindex", settings.spenders), ("basic block filter index", settings.blockFilters),
             ] where isOn {
                 if let wanted = try call.optionalString(0), !wanted.isEmpty, wanted != name { continue }

@@ -54,7 +54,8 @@ struct BitcoindNode {
         _ = try await host.open(stores: [(.wallet, name: "wallets.journal")], under: directory)
         let persists = settings.flag("persistmempool", default: true)
         let service = BitcoindNode(
-            host: host, storage: storage, cookiePath: cookiePath, notifier: notifier, mempool: persists ? saves : nil)
+            host: host, storage: storage, cookiePath: cookiePath, notifier: notifier,
+            mempool: persists ? saves : nil)
         saves.attach(host)
         do {
             try await service.listen(settings, listeners, configuration.rpc)
