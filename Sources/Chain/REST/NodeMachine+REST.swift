@@ -171,7 +171,6 @@ extension NodeMachine {
         guard path.format == .json else { throw .jsonOnly }
         let verbose = path.parameter("verbose") ?? "true"
         let sequence = path.parameter("mempool_sequence") ?? "false"
-        var call = ("getmempoolinfo", [JSON]())
         if path.plain == "contents" {
             for (name, value) in [("verbose", verbose), ("mempool_sequence", sequence)]
             where value != "true" && value != "false" {
@@ -181,11 +180,14 @@ extension NodeMachine {
                 throw .bad(
                     "Verbose results cannot contain mempool sequence values. (hint: set \"verbose=false\")")
             }
-            call = ("getrawmempool", [.bool(verbose == "true"), .bool(sequence == "true")])
+            let flags: [JSON] = [.bool(verbose == "true"), .bool(sequence == "true")]
+            do throws(RPCError) {
+                return .json(try rawMempool(try plainCall("getrawmempool", flags)))
+            } catch {
+                throw RESTError(status: 503, message: error.message)
+            }
         }
-        do throws(RPCError) { return .json(try mempoolMethod(try plainCall(call.0, call.1))) } catch {
-            throw RESTError(status: 503, message: error.message)
-        }
+        return .json(mempoolInfo(at: now))
     }
 
     private func restDeployments(_ path: RESTPath) throws(RESTError) -> RESTAnswer {
