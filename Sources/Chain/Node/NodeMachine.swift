@@ -22,6 +22,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case mempoolLoad
         case settle
         case peers
+        case walletLock
     }
 
     public let configuration: NodeConfiguration
@@ -60,7 +61,9 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         credentials = .issue(
             authority: configuration.templateAuthority, staticKey: configuration.templateStaticKey,
             validFrom: start > 3_600 ? start - 3_600 : 0, notValidAfter: .max)
-        wallets = WalletBook(seed: configuration.secretSeed)
+        wallets = WalletBook(
+            seed: configuration.secretSeed, network: configuration.network.addressNetwork,
+            gap: configuration.keypool)
         peers = PeerSet(configuration)
         if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
     }
@@ -77,7 +80,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
+        catchUpWallets(at: now)
         settle(at: now, into: &effects)
         switch origin {
         case .accepted(.rpc, _):
@@ -135,7 +138,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     public mutating func handle(
         _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
+        catchUpWallets(at: now)
         settle(at: now, into: &effects)
         switch command {
         case .submitBlock(let bytes):
@@ -172,6 +175,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         if timers.fire(.mempoolLoad, at: now) { continueMempoolLoad(at: now, into: &effects) }
         if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
         if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
+        if timers.fire(.walletLock, at: now) { relockWallets(at: now) }
     }
 
     public mutating func restore(_ record: RawSpan, from store: StoreID) {
@@ -199,12 +203,5 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case .prefer(let hash): if let id = chain.tree.id(of: hash) { _ = chain.prefer(id) }
         case nil: break
         }
-    }
-
-    /// After a restart: lets the wallets see the active chain once.
-    mutating func catchUpWallets() {
-        guard walletsLagBehind else { return }
-        walletsLagBehind = false
-        wallets.rescan(chain)
     }
 }
