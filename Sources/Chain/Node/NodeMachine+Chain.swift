@@ -178,7 +178,6 @@ extension NodeMachine {
     ) -> PackageVerdict {
         settle(at: now, into: &effects)
         let verdict = mempool.accept(package, rateMax: rateMax, chain: chain, time: unixTime(at: now))
-        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
         for transaction in verdict.added {
             guard case .accepted(var found, _, _) = verdict.results[transaction.wtxid] else { continue }
             found.replaced = []
