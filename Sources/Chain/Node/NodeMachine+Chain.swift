@@ -106,10 +106,16 @@ extension NodeMachine {
                 let (_, conflicted) = mempool.blockConnected(
                     block, height: entry.height, time: unixTime(at: now))
                 drop(conflicted, into: &effects)
-                wallets.connected(block, height: entry.height)
+                wallets.connected(
+                    block,
+                    at: Wallet.BlockPlace(hash: entry.hash, height: entry.height, time: entry.header.time),
+                    now: unixTime(at: now))
                 publisher.blockConnected(block, into: &effects)
-            case .disconnected(_, let block, let spent):
-                wallets.disconnected(block, spent: spent)
+            case .disconnected(let id, let block, _):
+                let entry = chain.tree[id]
+                wallets.disconnected(
+                    block, hash: entry.hash,
+                    previous: (entry.header.previousBlockHash, entry.height - 1))
                 publisher.blockDisconnected(block, into: &effects)
                 left.insert(contentsOf: block.transactions.dropFirst(), at: 0)
             }
@@ -119,9 +125,10 @@ extension NodeMachine {
             let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
             drop(dropped, into: &effects)
             for transaction in left where mempool[transaction.txid] != nil {
-                wallets.transactionAdded(transaction)
+                wallets.transactionAdded(transaction, now: unixTime(at: now))
             }
         }
+        storeWallets(into: &effects)
         publishTip(into: &effects)
         if isLate {
             refreshTemplates(at: now, into: &effects)
@@ -162,7 +169,8 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         drop(verdict.replaced + verdict.evicted, into: &effects)
-        wallets.transactionAdded(transaction)
+        wallets.transactionAdded(transaction, now: unixTime(at: now))
+        storeWallets(into: &effects)
         publisher.transactionAdded(transaction, mempoolSequence: mempool.sequence, into: &effects)
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))

@@ -24,6 +24,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case settle
         case peers
         case storage
+        case walletLock
     }
 
     public let configuration: NodeConfiguration
@@ -88,7 +89,9 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         rpc = RPCServer(configuration.rpc)
         publisher = Publisher(configuration.rpc.publishers)
         mockTime = configuration.mockTime
-        wallets = WalletBook(seed: configuration.secretSeed)
+        wallets = WalletBook(
+            seed: configuration.secretSeed, network: configuration.network.addressNetwork,
+            gap: configuration.keypool)
         peers = PeerSet(configuration)
         if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
     }
@@ -105,8 +108,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
         defer { makeDurable(at: now) }
+        catchUpWallets(at: now)
         settle(at: now, into: &effects)
         switch origin {
         case .accepted(.rpc, let address):
@@ -171,8 +174,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     public mutating func handle(
         _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
         defer { makeDurable(at: now) }
+        catchUpWallets(at: now)
         settle(at: now, into: &effects)
         switch command {
         case .submitBlock(let bytes):
@@ -211,6 +214,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         if timers.fire(.mempoolLoad, at: now) { continueMempoolLoad(at: now, into: &effects) }
         if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
         if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
+        if timers.fire(.walletLock, at: now) { relockWallets(at: now) }
     }
 
     public mutating func restore(_ record: RawSpan, from store: StoreID) {
@@ -220,12 +224,5 @@ public struct NodeMachine: ~Copyable, DurableMachine {
             walletsLagBehind = true
         default: preconditionFailure("the node has no store \(store.raw)")
         }
-    }
-
-    /// After a restart: lets the wallets see the active chain once.
-    mutating func catchUpWallets() {
-        guard walletsLagBehind else { return }
-        walletsLagBehind = false
-        wallets.rescan(chain)
     }
 }

@@ -5,7 +5,6 @@ extension NodeMachine {
     /// Tells wallets and subscribers what left the pool, other than in a block.
     mutating func drop(_ transactions: [Transaction], into effects: inout EffectBuffer<NodeObservation>) {
         for transaction in transactions {
-            wallets.transactionDropped(transaction)
             publisher.transactionRemoved(
                 transaction.txid, mempoolSequence: mempool.sequence, into: &effects)
         }

@@ -8,7 +8,7 @@ extension NodeMachine {
         _ request: HTTPRequest, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
+        catchUpWallets(at: now)
         let answer: RESTAnswer
         do throws(RESTError) {
             answer = try rest(request, at: now)
