@@ -50,7 +50,7 @@ extension NodeMachine {
                 name,
                 ["type": "buried", "active": .bool(entry.height + 1 >= height), "height": .int(height)])
         }
-        if configuration.network.signalsTestDummy {
+        if configuration.network.testDummy.startTime != VersionBitsDeployment.neverActiveTime {
             deployments.append("testdummy", TestDeployment(chain, after: id).json)
         }
         return [
