@@ -94,6 +94,24 @@ public enum ChainLimits {
     /// Blocks with an unknown fate that are kept (side chains), so that memory follows work and not chatter.
     public static let sideBlocks = 10_000
 
+    /// Storage: bytes of coins that are kept in memory because they were used lately. A node at rest must stay under
+    /// 120 MiB.
+    public static let coinCacheBytes = 24 << 20
+    /// Storage: bytes of changed coins in memory before they are handed to the storage's open transaction.
+    public static let coinChangesBytes = 16 << 20
+    /// Storage: what a coin in memory costs besides its script's bytes: key, value, array header, hash table's slack.
+    static let coinOverhead = 192
+    /// Storage: blocks from peers are made durable at the latest after so many bytes, ...
+    public static let uncommittedBytes = 8 << 20
+    /// ... and after so much time: what a crash may cost of what was only heard from peers.
+    public static let uncommittedAge = Interval.milliseconds(500)
+    /// Storage: bytes between two commits of a rebuild: what an interruption costs.
+    static let rebuildCommitBytes = 64 << 20
+    /// Storage: places of damage that a rebuild tells of.
+    static let damageReported = 16
+    /// Storage: blocks at the end of the chain that are read and checked at each start (Core's -checkblocks).
+    static let blocksCheckedAtStart = 6
+
     /// RPC: bytes of a request's head (Core).
     public static let httpHead = 8_192
     /// RPC: bytes of a request's body (Core's MAX_SIZE): a 4 MB block in hex, with room.

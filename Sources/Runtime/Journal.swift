@@ -11,10 +11,16 @@ public struct StoreError: Error, CustomStringConvertible {
 }
 
 /// An append-only file of records: length u32, CRC-32C u32, bytes; little-endian. A record is with the operating
-/// system when `append` returns, so it survives the process; a torn last record is cut off when the file is
-/// opened again.
+/// system when `append` returns, so it survives the process, and on the disk when `sync` returns, so it survives a
+/// power cut. What was torn is cut off when the file is opened again.
+///
+/// The length's highest bit marks the first record after a sync. So a record that cannot be read was torn by a power
+/// cut only if no marked record follows it; otherwise the file was damaged later, and that is an error.
 final class Journal {
+    private static let firstAfterSync: UInt32 = 1 << 31
+
     private var descriptor: Int32
+    private var isSynced = true
     private let path: String
     private var frame: [UInt8] = []
 
@@ -30,10 +36,12 @@ final class Journal {
 
     deinit { close() }
 
-    func append(_ record: UnsafeRawBufferPointer) {
+    func append(_ record: UnsafeRawBufferPointer) throws(StorageFault) {
         precondition(record.count <= RuntimeLimits.recordBytes, "a journal record of \(record.count) bytes")
         frame.removeAll(keepingCapacity: true)
-        withUnsafeBytes(of: UInt32(record.count).littleEndian) { frame.append(contentsOf: $0) }
+        let length = UInt32(record.count) | (isSynced ? Self.firstAfterSync : 0)
+        isSynced = false
+        withUnsafeBytes(of: length.littleEndian) { frame.append(contentsOf: $0) }
         withUnsafeBytes(of: CRC32C.checksum(record).littleEndian) { frame.append(contentsOf: $0) }
         frame.append(contentsOf: record)
         var offset = 0
@@ -43,9 +51,20 @@ final class Journal {
             }
             if written < 0, errno == EINTR { continue }
             // A store that cannot store must not acknowledge: stopping is the only honest answer.
-            guard written > 0 else { fatalError("\(StoreError("cannot write to", path: path))") }
+            guard written > 0 else { throw fault("cannot be written") }
             offset += written
         }
+    }
+
+    /// Forces everything to the disk itself.
+    func sync() throws(StorageFault) {
+        guard !isSynced else { return }
+        guard fdatasync(descriptor) == 0 else { throw fault("cannot be synced") }
+        isSynced = true
+    }
+
+    private func fault(_ what: String) -> StorageFault {
+        StorageFault(.system, path, "\(what): \(String(cString: strerror(errno)))")
     }
 
     func close() {
@@ -65,35 +84,43 @@ final class Journal {
         defer { munmap(map, size) }
         let bytes = UnsafeRawBufferPointer(start: map, count: size)
         var offset = 0
-        while size - offset >= 8 {
-            let length = Int(
-                UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-            let checksum = UInt32(
-                littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
-            guard length <= RuntimeLimits.recordBytes, size - offset - 8 >= length else { break }
-            let record = UnsafeRawBufferPointer(rebasing: bytes[offset + 8..<offset + 8 + length])
-            guard CRC32C.checksum(record) == checksum else { break }
-            restore(RawSpan(_unsafeBytes: record))
-            offset += 8 + length
+        while let record = record(in: bytes, at: offset) {
+            restore(RawSpan(_unsafeBytes: record.bytes))
+            offset += 8 + record.bytes.count
+        }
+        var later = offset + 1
+        while later < size {
+            if record(in: bytes, at: later, bytesMax: 1 << 16)?.isFirstAfterSync ?? false {
+                throw StoreError(
+                    message: "\(path) is damaged: bytes \(offset) to \(later) are not what was written; "
+                        + "restore the file from a copy, or move it away to start without it")
+            }
+            later += 1
         }
         return offset
     }
-}
 
-/// CRC-32C (Castagnoli), table-driven: the check of iSCSI and of most journals.
-enum CRC32C {
-    private static let table: [UInt32] = (0..<256).map { index in
-        var value = UInt32(index)
-        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82f6_3b78 : value >> 1 }
-        return value
+    /// The whole record that begins at `offset`; nil when there is none.
+    private static func record(
+        in bytes: UnsafeRawBufferPointer, at offset: Int, bytesMax: Int = RuntimeLimits.recordBytes
+    ) -> (bytes: UnsafeRawBufferPointer, isFirstAfterSync: Bool)? {
+        guard bytes.count - offset > 8 else { return nil }
+        let head = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        let length = Int(head & ~firstAfterSync)
+        guard length > 0, length <= bytesMax, bytes.count - offset - 8 >= length else { return nil }
+        let checksum = UInt32(
+            littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+        let record = UnsafeRawBufferPointer(rebasing: bytes[offset + 8..<offset + 8 + length])
+        guard CRC32C.checksum(record) == checksum else { return nil }
+        return (record, head & firstAfterSync != 0)
     }
 
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        var value: UInt32 = 0xffff_ffff
-        table.withUnsafeBufferPointer { table in
-            for byte in bytes { value = table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] ^ value >> 8 }
-        }
-        return value ^ 0xffff_ffff
+    /// Hands over every whole record of a file that is not written any more.
+    static func records(of path: String, _ body: (RawSpan) -> Void) throws {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw StoreError("cannot open", path: path) }
+        defer { Glibc.close(descriptor) }
+        _ = try read(descriptor, path: path, body)
     }
 }
 
@@ -146,6 +173,10 @@ public final class DataDirectory: @unchecked Sendable {
         _ = fsync(file)
         Glibc.close(file)
         guard rename(temporary, path) == 0 else { throw StoreError("cannot rename to", path: path) }
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        do throws(StorageFault) { try sync(folder.isEmpty ? "/" : folder) } catch {
+            throw StoreError(message: error.description)
+        }
     }
 
     /// The bytes of a file of this directory that is made by `make` the first time: keys and seeds.
@@ -163,7 +194,17 @@ public final class DataDirectory: @unchecked Sendable {
         return bytes
     }
 
-    private static func create(_ path: String) throws {
+    /// Forces the names in a directory to the disk.
+    static func sync(_ directory: String) throws(StorageFault) {
+        let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { Glibc.close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw StorageFault(.system, directory, "cannot be synced: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Creates a directory and what is missing above it.
+    static func create(_ path: String) throws {
         var prefix = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             prefix += "/" + part
@@ -177,5 +218,15 @@ public final class DataDirectory: @unchecked Sendable {
         var bytes = [UInt8](repeating: 0, count: 32)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+}
+
+extension DataDirectory {
+    /// Every whole record of a journal that nobody writes any more, oldest first; nil when there is no such file.
+    public func records(of name: String) throws -> [[UInt8]]? {
+        guard access(path(name), F_OK) == 0 else { return nil }
+        var records: [[UInt8]] = []
+        try Journal.records(of: path(name)) { record in records.append(record.withUnsafeBytes { Array($0) }) }
+        return records
     }
 }

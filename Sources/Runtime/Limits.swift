@@ -12,6 +12,14 @@ public enum RuntimeLimits {
     /// Waiting connections per listener: what this kernel's somaxconn allows, so that a reconnect storm is not
     /// answered with SYN retries.
     public static let backlog: Int32 = 4_096
+    /// Bytes of one log file; bitcoind's block files have the same bound.
+    public static let logFileBytes = 128 << 20
+    /// Log files that are open at the same time, so that a long chain does not use up the process's descriptors.
+    static let openLogFiles = 16
+    /// SQLite's page cache, in KiB: a node at rest must stay under 120 MiB.
+    static let databaseCacheKibibytes = 8_192
+    /// Findings of damage that wait for the machine; more say nothing new.
+    static let notedDamage = 16
     /// The largest record of a journal: a block with its undo data, with room.
     public static let recordBytes = 32 << 20
 }

@@ -5,8 +5,8 @@ import SansIO
 /// Runs one machine in the live world: all of its connections, its one timer and its stores live on one event
 /// loop, so the machine needs no lock and a message is judged on the loop that received it.
 ///
-/// Every effect of one call is carried out before the next call, in order; a `.store` is with the operating
-/// system before any later `.send` is.
+/// Every effect of one call is carried out before the next call, in order; a `.store` is on the disk before any later
+/// `.send` leaves.
 public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIOScheduledCallbackHandler {
     public typealias Observer = @Sendable (M.Observation, Instant) -> Void
 
@@ -14,6 +14,8 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     public let world: LiveWorld
     private let observer: Observer
     private let dialFrom: String?
+    private let storage: (any DurableStorage)?
+    private let onFault: @Sendable (StorageFault) -> Void
 
     // Everything below is touched on `loop` only.
     private var machine: M
@@ -21,6 +23,8 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     private var connections: [ConnectionID: ConnectionHandler<M>] = [:]
     private var dirty: [ConnectionHandler<M>] = []
     private var journals: [StoreID: Journal] = [:]
+    /// Journals with records that are not on the disk itself.
+    private var unsynced: Set<StoreID> = []
     private var listeners: [any Channel] = []
     private var lastConnection: UInt64 = 0
     private var armed: (deadline: Instant, callback: NIOScheduledCallback)?
@@ -31,10 +35,16 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
 
     /// - Parameter dialFrom: the local address of outgoing connections (one of 127.0.0.0/8 spreads a fleet over
     ///   more ports); nil lets the system choose.
+    /// - Parameter storage: what the machine keeps more in than memory holds. Once it has failed, nothing that the
+    ///   machine says is carried out any more, and `onFault` is called, on the loop; it should end the process.
     public init(
         _ machine: consuming M, loop: any EventLoop, world: LiveWorld, dialFrom: String? = nil,
+        storage: (any DurableStorage)? = nil,
+        onFault: @escaping @Sendable (StorageFault) -> Void = { fatalError($0.description) },
         observer: @escaping Observer
     ) {
+        self.storage = storage
+        self.onFault = onFault
         self.machine = machine
         self.loop = loop
         self.world = world
@@ -178,29 +188,70 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     }
 
     private func drain() {
+        if let fault = storage?.fault { return fail(fault) }
         isDraining = true
         var slow: [ConnectionHandler<M>] = []
         for index in 0..<effects.count {
             switch effects[index] {
             case .send(let id, let range):
+                guard syncJournals() else { return }
                 guard let handler = connections[id] else { continue }
                 if !handler.write(buffer(range, for: handler)) { slow.append(handler) }
                 if !handler.needsFlush {
                     handler.needsFlush = true
                     dirty.append(handler)
                 }
-            case .close(let id, let reason): connections[id]?.close(reason)
+            case .close(let id, let reason):
+                guard syncJournals() else { return }
+                connections[id]?.close(reason)
             case .dial(let dial, let endpoint): self.dial(dial, to: endpoint)
             case .store(let store, let range):
-                effects.withBytes(range) { bytes in journals[store]?.append(bytes) }
+                guard append(range, to: store) else { return }
             case .pauseReads(let id, let pause): connections[id]?.pauseReads(pause)
             case .observe(let observation): observer(observation, latest)
             }
         }
+        guard syncJournals() else { return }
         effects.reset()
         isDraining = false
         for handler in slow { handler.close(.slowConsumer) }
         arm()
+    }
+
+    // MARK: stores
+
+    private func append(_ range: Range<Int>, to store: StoreID) -> Bool {
+        guard let journal = journals[store] else { return true }
+        let fault = effects.withBytes(range) { bytes -> StorageFault? in
+            do throws(StorageFault) { try journal.append(bytes) } catch { return error }
+            return nil
+        }
+        if let fault { fail(fault) } else { unsynced.insert(store) }
+        return fault == nil
+    }
+
+    /// Forces what was appended to the disk, before anything that acknowledges it leaves; false if that failed.
+    private func syncJournals() -> Bool {
+        guard !unsynced.isEmpty else { return true }
+        for store in unsynced {
+            do throws(StorageFault) { try journals[store]?.sync() } catch {
+                fail(error)
+                return false
+            }
+        }
+        unsynced.removeAll()
+        return true
+    }
+
+    /// A store that cannot store must not acknowledge: the machine is not heard any more.
+    private func fail(_ fault: StorageFault) {
+        effects.reset()
+        isDraining = false
+        guard !isStopping else { return }
+        isStopping = true
+        armed?.callback.cancel()
+        armed = nil
+        onFault(fault)
     }
 
     private func buffer(_ range: Range<Int>, for handler: ConnectionHandler<M>) -> ByteBuffer {

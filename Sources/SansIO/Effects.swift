@@ -13,9 +13,9 @@ public enum Effect<Observation: Sendable & Equatable>: Sendable, Equatable {
     case close(ConnectionID, CloseReason)
     /// Open a connection; answered by `connectionOpened(origin: .dialed)` or `dialFailed`.
     case dial(DialID, Endpoint)
-    /// Append the arena's bytes in this range as one record to a durable stream. The driver must have handed the
-    /// record to the operating system before it carries out any later effect, so that what was acknowledged to
-    /// a peer survives the process.
+    /// Append the arena's bytes in this range as one record to a durable stream. The record
+    /// must be on the disk before any later `.send` leaves, so that what was acknowledged to a peer survives the
+    /// process and a power cut.
     case store(StoreID, Range<Int>)
     /// Stop (true) or resume (false) reading from a connection.
     case pauseReads(ConnectionID, Bool)

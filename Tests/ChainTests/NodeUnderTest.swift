@@ -16,19 +16,37 @@ struct NodeUnderTest: ~Copyable {
     var records: [(StoreID, [UInt8])] = []
     /// Connections that the node wants, not answered yet.
     var dials: [(DialID, Endpoint)] = []
+    /// Where the chain lies; `restarted` opens it once more.
+    let storage: MemoryStorage
     private var effects = EffectBuffer<NodeObservation>()
     private var nextConnection: UInt64 = 1
 
     static let credentials = "user:pass"
 
-    init(_ configuration: NodeConfiguration, restoring records: [(StoreID, [UInt8])] = []) {
-        machine = NodeMachine(configuration)
+    init(
+        _ configuration: NodeConfiguration, storage: MemoryStorage = MemoryStorage(),
+        restoring records: [(StoreID, [UInt8])] = []
+    ) {
+        self.storage = storage
+        do throws(StorageFault) { machine = try NodeMachine(configuration, storage: storage) } catch {
+            fatalError("a storage that cannot be opened: \(error)")
+        }
         for (store, record) in records { machine.restore(record.span.bytes, from: store) }
         self.records = records
     }
 
     init(_ network: NetworkParameters = .regtest, time: UInt32 = 1_700_020_000) {
         self.init(Self.configuration(network, time: time))
+    }
+
+    /// The same node after its process was killed: what was committed and stored is there, and nothing else.
+    func restarted(_ configuration: NodeConfiguration = configuration()) -> NodeUnderTest {
+        NodeUnderTest(configuration, storage: storage.recovered(), restoring: records)
+    }
+
+    /// Every block that the node stored, in the order of arrival, without the genesis.
+    var blocks: [[UInt8]] {
+        machine.chain.tree.entries.indices.dropFirst().compactMap { machine.chain.body($0) }
     }
 
     static func configuration(_ network: NetworkParameters = .regtest, time: UInt32 = 1_700_020_000)

@@ -4,6 +4,7 @@ import Foundation
 let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
     ("kernels", "SHA-256d nonce scan per core, each kernel of this CPU", KernelBenchmark.run),
     ("validate", "a block of 2,000 P2WPKH inputs against libbitcoinkernel", ValidationBenchmark.run),
+    ("node", "10,000 blocks generated; a start and a rest with 100,000", NodeBenchmark.run),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
 ]

@@ -1,4 +1,5 @@
 public import Bitcoin
+import SansIO
 
 extension Chainstate {
     /// Moves to the best candidate. `expecting` is the block that just arrived: its body need not be decoded
@@ -9,9 +10,12 @@ extension Chainstate {
         var changes: [ChainChange] = []
         var rejection: Rejection?
         var failures: [BlockFailure] = []
-        while let best = bestCandidate(), isBetter(best, than: tipID) {
+        while storage.fault == nil, let best = bestCandidate(), isBetter(best, than: tipID) {
             let fork = forkPoint(of: best)
-            while tipID != fork { changes.append(disconnectTip()) }
+            while tipID != fork {
+                guard let change = disconnectTip() else { return (changes, rejection, failures) }
+                changes.append(change)
+            }
             var path: [BlockID] = []
             var at = best
             while at != fork {
@@ -20,8 +24,8 @@ extension Chainstate {
             }
             for id in path.reversed() {
                 let isExpected = id == expecting?.id
-                guard let block = isExpected ? expecting?.block : self.block(id) else {
-                    preconditionFailure("a linked candidate without a body")
+                guard let block = isExpected ? expecting?.block : needed(id) else {
+                    return (changes, rejection, failures)
                 }
                 do throws(Rejection) {
                     changes.append(try connectTip(block, as: id, scriptsKnown: scriptsKnown))
@@ -44,7 +48,7 @@ extension Chainstate {
     public mutating func invalidate(_ id: BlockID) -> [ChainChange] {
         precondition(id != 0, "the genesis cannot be invalid")
         var changes: [ChainChange] = []
-        while isActive(id) { changes.append(disconnectTip()) }
+        while isActive(id), let change = disconnectTip() { changes.append(change) }
         markInvalid(id)
         collectCandidates()
         return changes + activate().changes
@@ -53,7 +57,7 @@ extension Chainstate {
     /// Forgets that a block and its ancestors and descendants are invalid; they are judged again.
     public mutating func reconsider(_ id: BlockID) -> [ChainChange] {
         let height = tree[id].height
-        for other in tree.entries.indices where tree[other].isInvalid {
+        for other in tree.entries.indices where tree.entries[other].isInvalid {
             let (low, high) = tree[other].height < height ? (other, id) : (id, other)
             if tree.ancestor(of: high, at: tree[low].height) == low {
                 tree[other].status = tree[other].hasBody ? .stored : .headerOnly
@@ -68,11 +72,7 @@ extension Chainstate {
         guard !(tree[id].chainWork < tip.chainWork) else { return [] }
         tree[id].precedence = nextPrecious
         nextPrecious -= 1
-        if !tree[id].isInvalid, tree[id].hasBody, !unlinked.contains(where: { $0.child == id }),
-            !candidates.contains(id)
-        {
-            candidates.append(id)
-        }
+        if !tree[id].isInvalid, tree[id].isLinked, !candidates.contains(id) { candidates.append(id) }
         return activate().changes
     }
 
@@ -80,27 +80,47 @@ extension Chainstate {
         _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
     ) throws(Rejection) -> ChainChange {
         let spent = try connect(block, as: id, scriptsKnown: scriptsKnown)
-        tree[id].undo = spent
+        if !tree[id].flags.contains(.undoable) { tree[id].undo = appendUndo(spent) }
+        tree[id].flags.insert(.undoable)
         tree[id].status = .connected
         tree[id].isVerified = true
         active.append(id)
-        for (position, transaction) in block.transactions.enumerated() {
-            transactionIndex[transaction.txid] = TransactionPlace(block: Int32(id), position: Int32(position))
-        }
+        isTipStored = false
+        indexConnected(block, as: id, spent: spent)
+        if coins.changedBytes > ChainLimits.coinChangesBytes { flush() }
         return .connected(id, block, spent: spent)
     }
 
-    private mutating func disconnectTip() -> ChainChange {
+    /// Nil, and the storage has failed, when the block or what it spent cannot be read.
+    private mutating func disconnectTip() -> ChainChange? {
         let id = tipID
         precondition(id != 0, "the genesis cannot be disconnected")
-        guard let block = self.block(id) else { preconditionFailure("the tip without a body") }
-        let spent = tree[id].undo
+        guard let block = needed(id) else { return nil }
+        guard let spent = undo(id),
+            spent.count == block.transactions.dropFirst().reduce(0, { $0 + $1.inputs.count })
+        else {
+            storage.fail(
+                StorageFault(
+                    .damaged, storage.name(of: .undo, file: tree[id].undo.position.file),
+                    "does not hold what block \(tree[id].hash) spent"))
+            return nil
+        }
         disconnect(block, spent: spent)
-        tree[id].undo = []
         active.removeLast()
-        for transaction in block.transactions { transactionIndex[transaction.txid] = nil }
+        isTipStored = false
+        indexDisconnected(block, as: id, spent: spent)
         if !candidates.contains(id) { candidates.append(id) }
         return .disconnected(id, block, spent: spent)
+    }
+
+    /// A body without which the chain cannot move; the storage has failed when it is nil.
+    private func needed(_ id: BlockID) -> Block? {
+        if let block = block(id) { return block }
+        storage.fail(
+            StorageFault(
+                .damaged, storage.name(of: .blocks, file: tree[id].body.position.file),
+                "does not hold block \(tree[id].hash)"))
+        return nil
     }
 
     /// Marks a block and its descendants.
@@ -108,7 +128,7 @@ extension Chainstate {
         tree[id].status = .invalid
         // Descendants came later, so one pass in the order of arrival finds them all.
         for other in tree.entries.indices.dropFirst(id + 1)
-        where tree[tree[other].previous].isInvalid && !tree[other].isInvalid {
+        where tree.entries[tree.entries[other].previous].isInvalid && !tree.entries[other].isInvalid {
             tree[other].status = .descendsFromInvalid
         }
         candidates = candidates.filter { !tree[$0].isInvalid }
@@ -138,19 +158,16 @@ extension Chainstate {
         candidates = candidates.filter { !(tree[$0].chainWork < work) && $0 != tipID }
     }
 
-    private mutating func collectCandidates() {
+    mutating func collectCandidates() {
+        let work = tip.chainWork
         candidates = tree.entries.indices.filter { id in
-            tree[id].hasBody && !tree[id].isInvalid && !(tree[id].chainWork < tip.chainWork)
-                && !unlinked.contains { $0.child == id }
+            tree.entries[id].isLinked && !tree.entries[id].isInvalid && !(tree.entries[id].chainWork < work)
         }
     }
 
     /// Every block without a child, the active tip included, highest first as getchaintips lists them.
     public var tips: [BlockID] {
-        var hasChild = [Bool](repeating: false, count: tree.entries.count)
-        for entry in tree.entries where entry.previous >= 0 { hasChild[entry.previous] = true }
-        return hasChild.indices.filter { !hasChild[$0] || $0 == tipID }.sorted {
-            (tree[$0].height, $1) > (tree[$1].height, $0)
-        }
+        let ends = tree.leaves.contains(tipID) ? tree.leaves : tree.leaves + [tipID]
+        return ends.sorted { (tree[$0].height, $1) > (tree[$1].height, $0) }
     }
 }

@@ -1,4 +1,5 @@
 public import Bitcoin
+public import SansIO
 
 /// What happened to the active chain, in order.
 public enum ChainChange: Sendable {
@@ -33,15 +34,21 @@ public struct BlockVerdict: Sendable {
     }
 }
 
-/// The blocks, the active chain and its coins; decides what is valid and which chain is best.
+/// The blocks, the active chain and its coins; decides what is valid and which chain is best. Headers are in memory;
+/// blocks, undo data and coins lie in the storage. Changes become durable with ``commit()``, all or none.
+///
+/// A copy shares the storage and keeps its own changes until one of the two commits: good for trying something.
 public struct Chainstate: Sendable {
     public let parameters: NetworkParameters
+    public let options: ChainOptions
+    /// Owned by this chain alone.
+    public let storage: any DurableStorage
     public internal(set) var tree: BlockTree
     /// The active chain by height.
     public internal(set) var active: [BlockID] = [0]
-    public internal(set) var coins = CoinSet()
-    /// Blocks of the active chain by the transactions they hold: block and place in it.
-    public internal(set) var transactionIndex: [Hash256: TransactionPlace] = [:]
+    public internal(set) var coins: CoinSet
+    /// Changes of the transaction index that are not stored yet; nil stands for a removal.
+    var transactionPlaces: [Hash256: TransactionPlace?] = [:]
     /// Bodies whose parent has none yet.
     var unlinked: [(parent: BlockID, child: BlockID)] = []
     /// Blocks that could become the tip: linked, not invalid, at least as much work as the tip.
@@ -54,25 +61,13 @@ public struct Chainstate: Sendable {
     public internal(set) var storedBytes = 0
     /// What was verified before; shared with the memory pool.
     public let validation: ValidationCache
+    /// Bytes handed to the storage since the last commit.
+    public internal(set) var uncommittedBytes = 0
+    var isTipStored = false
 
     public struct TransactionPlace: Sendable, Equatable {
         public var block: Int32
         public var position: Int32
-    }
-
-    /// `cacheSalt` is a secret that keeps entries of the validation cache from being forced to collide.
-    public init(_ parameters: NetworkParameters, cacheSalt: [UInt8] = []) {
-        self.parameters = parameters
-        validation = ValidationCache(salt: cacheSalt)
-        tree = BlockTree(genesis: parameters.genesis, deployment: parameters.testDummy)
-        let body = parameters.genesis.bytes()
-        tree[0].body = body
-        tree[0].status = .connected
-        tree[0].isVerified = true
-        tree[0].transactionCount = 1
-        tree[0].weight = parameters.genesis.weight
-        tree[0].strippedSize = parameters.genesis.baseSize
-        storedBytes = body.count
     }
 
     public var tipID: BlockID { active[active.count - 1] }
@@ -88,8 +83,6 @@ public struct Chainstate: Sendable {
     public func entry(at height: Int) -> BlockEntry? {
         active.indices.contains(height) ? tree[active[height]] : nil
     }
-
-    public func block(_ id: BlockID) -> Block? { tree[id].hasBody ? try? Block(bytes: tree[id].body) : nil }
 
     /// Median time of the active block at `height`.
     func medianTime(at height: Int) -> UInt32 { tree[active[height]].medianTime }
@@ -118,6 +111,14 @@ public struct Chainstate: Sendable {
         _ block: Block, bytes: [UInt8], now: UInt32, trusted: Bool = false,
         scriptsKnown: (Hash256) -> Bool = { _ in false }
     ) -> BlockVerdict {
+        take(block, bytes: bytes, now: now, trusted: trusted, at: nil, scriptsKnown: scriptsKnown)
+    }
+
+    /// `place` says where the block's bytes lie already, if they do.
+    mutating func take(
+        _ block: Block, bytes: [UInt8], now: UInt32, trusted: Bool, at place: StoredBytes?,
+        scriptsKnown: (Hash256) -> Bool = { _ in false }
+    ) -> BlockVerdict {
         var verdict = BlockVerdict()
         let hash = block.hash
         do throws(Rejection) {
@@ -131,7 +132,7 @@ public struct Chainstate: Sendable {
             let id = try accept(block.header, hash: hash, now: trusted ? .max : now)
             verdict.id = id
             if tree[id].hasBody { return verdict }
-            try store(block, bytes: bytes, as: id, trusted: trusted)
+            try store(block, bytes: bytes, as: id, trusted: trusted, at: place)
         } catch {
             verdict.rejection = error
             return verdict
@@ -148,7 +149,7 @@ public struct Chainstate: Sendable {
     }
 
     private mutating func store(
-        _ block: Block, bytes: [UInt8], as id: BlockID, trusted: Bool
+        _ block: Block, bytes: [UInt8], as id: BlockID, trusted: Bool, at place: StoredBytes?
     ) throws(Rejection) {
         let previous = tree[id].previous
         // A block with more work than the tip is on the way to the tip, whatever the order of arrival.
@@ -167,7 +168,7 @@ public struct Chainstate: Sendable {
             }
         }
         if isSide { sideBlockCount += 1 }
-        tree[id].body = bytes
+        tree[id].body = place ?? appendBody(bytes)
         tree[id].status = .stored
         tree[id].isVerified = trusted
         tree[id].transactionCount = block.transactions.count
@@ -176,10 +177,10 @@ public struct Chainstate: Sendable {
         storedBytes += bytes.count
     }
 
-    /// Whether every ancestor has its body.
+    /// Whether every ancestor has its body; if not, the block waits for its parent.
     private mutating func isLinked(_ id: BlockID) -> Bool {
         let previous = tree[id].previous
-        if tree[previous].hasBody, !unlinked.contains(where: { $0.child == previous }) { return true }
+        if tree[previous].isLinked { return true }
         unlinked.append((previous, id))
         return false
     }
@@ -191,11 +192,17 @@ public struct Chainstate: Sendable {
         while done < queue.count {
             let next = queue[done]
             done += 1
+            tree[next].isLinked = true
             tree[next].precedence = nextPrecedence
             nextPrecedence += 1
-            if !tree[next].isInvalid, !(tree[next].chainWork < tip.chainWork) { candidates.append(next) }
+            if isWorthy(next) { candidates.append(next) }
+            guard !unlinked.isEmpty else { continue }
             queue += unlinked.filter { $0.parent == next }.map(\.child)
             unlinked.removeAll { $0.parent == next }
         }
+    }
+
+    private func isWorthy(_ id: BlockID) -> Bool {
+        !tree[id].isInvalid && !(tree[id].chainWork < tip.chainWork)
     }
 }

@@ -35,6 +35,8 @@ public struct NodeConfiguration: Sendable {
     /// Drawn anew for each life, so that no handshake secret comes twice: by the live world from the operating
     /// system, by the virtual world from its seed.
     public var sessionSeed: [UInt8] = []
+    /// What the chain keeps besides blocks and coins.
+    public var chain = ChainOptions()
 
     // MARK: Peers
 
@@ -106,8 +108,6 @@ extension ListenerID {
 }
 
 extension StoreID {
-    /// Accepted blocks and operators' words about them.
-    public static let blocks = StoreID(0)
     /// Wallets and the addresses they gave out.
     public static let wallet = StoreID(1)
 }

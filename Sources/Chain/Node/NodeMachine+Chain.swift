@@ -17,8 +17,7 @@ extension NodeMachine {
         if let rejection = verdict.rejection {
             effects.observe(.blockRejected(hash: block.hash, reason: rejection.reason, source: source))
         } else if verdict.isNew {
-            let record: NodeRecord = verdict.wasTried ? .verifiedBlock(bytes) : .unverifiedBlock(bytes)
-            effects.store(in: .blocks) { record.encode(into: &$0) }
+            if !source.isPeer { mustCommit = true }
             if !verdict.wasTried, let id = verdict.id {
                 effects.observe(
                     .blockStored(height: chain.tree[id].height, hash: chain.tree[id].hash, source: source))
@@ -32,7 +31,7 @@ extension NodeMachine {
         _ hash: Hash256, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) -> Bool {
         guard let id = chain.tree.id(of: hash), id != 0 else { return false }
-        effects.store(in: .blocks) { NodeRecord.invalidate(hash).encode(into: &$0) }
+        mustCommit = true
         apply(chain.invalidate(id), from: .command, at: now, into: &effects)
         return true
     }
@@ -41,7 +40,7 @@ extension NodeMachine {
         _ hash: Hash256, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) -> Bool {
         guard let id = chain.tree.id(of: hash) else { return false }
-        effects.store(in: .blocks) { NodeRecord.reconsider(hash).encode(into: &$0) }
+        mustCommit = true
         peers.headers.reset()
         apply(chain.reconsider(id), from: .command, at: now, into: &effects)
         return true
@@ -52,7 +51,7 @@ extension NodeMachine {
     ) -> Bool {
         guard let id = chain.tree.id(of: hash) else { return false }
         let changes = chain.prefer(id)
-        if !changes.isEmpty { effects.store(in: .blocks) { NodeRecord.prefer(hash).encode(into: &$0) } }
+        mustCommit = true
         apply(changes, from: .command, at: now, into: &effects)
         return true
     }

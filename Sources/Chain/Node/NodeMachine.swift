@@ -22,6 +22,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case mempoolLoad
         case settle
         case peers
+        case storage
     }
 
     public let configuration: NodeConfiguration
@@ -44,14 +45,36 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     var lastTemplateUpdate = Instant.start
     /// The template that getblocktemplate gives out, until tip or pool change.
     var rpcTemplate: (template: BlockTemplate, made: Instant)?
-    /// Blocks came back from disk and the wallets have not looked at them.
-    var walletsLagBehind = false
+    /// The wallets have not looked at the blocks that came back from disk.
+    var walletsLagBehind = true
+    /// Something of this event may be acknowledged only once it is durable.
+    var mustCommit = false
 
+    /// A node whose chain lives in memory.
     public init(_ configuration: NodeConfiguration) {
+        self.init(
+            configuration, chain: Chainstate(configuration.network, options: Self.options(configuration)))
+    }
+
+    /// A node whose chain lives in `storage`, which is its own from now on. `report` hears of a rebuild.
+    public init(
+        _ configuration: NodeConfiguration, storage: any DurableStorage,
+        report: (RebuildProgress) -> Void = { _ in }
+    ) throws(StorageFault) {
+        let chain = try Chainstate.open(
+            configuration.network, in: storage, options: Self.options(configuration), report: report)
+        self.init(configuration, chain: chain)
+    }
+
+    private static func options(_ configuration: NodeConfiguration) -> ChainOptions {
+        var options = configuration.chain
+        options.cacheSalt = SHA256.hash(configuration.secretSeed + Array("validation cache".utf8)).bytes
+        return options
+    }
+
+    private init(_ configuration: NodeConfiguration, chain: Chainstate) {
         self.configuration = configuration
-        chain = Chainstate(
-            configuration.network,
-            cacheSalt: SHA256.hash(configuration.secretSeed + Array("validation cache".utf8)).bytes)
+        self.chain = chain
         mempool = Mempool(configuration.mempool)
         clock = configuration.clock
         secrets = SecretGenerator(
@@ -78,6 +101,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         catchUpWallets()
+        defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch origin {
         case .accepted(.rpc, _):
@@ -101,6 +125,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
+        defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch roles[id] {
         case .rpc: rpcBytesReceived(bytes, on: id, at: now, into: &effects)
@@ -114,6 +139,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ id: ConnectionID, reason: CloseReason, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
+        defer { makeDurable(at: now) }
         switch roles.removeValue(forKey: id) {
         case .rpc: rpc.close(id)
         case .peer: peerConnectionClosed(id, reason: reason, at: now, into: &effects)
@@ -136,6 +162,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
         catchUpWallets()
+        defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch command {
         case .submitBlock(let bytes):
@@ -164,6 +191,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     }
 
     public mutating func deadlineReached(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        if timers.fire(.storage, at: now) { mustCommit = true }
+        defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         if timers.fire(.templateRefresh, at: now) { refreshTemplates(at: now, into: &effects) }
         if timers.fire(.templateSweep, at: now), let next = provider.sweep(at: now) {
@@ -176,28 +205,10 @@ public struct NodeMachine: ~Copyable, DurableMachine {
 
     public mutating func restore(_ record: RawSpan, from store: StoreID) {
         switch store {
-        case .blocks: restoreBlock(record)
         case .wallet:
             wallets.restore(record)
             walletsLagBehind = true
         default: preconditionFailure("the node has no store \(store.raw)")
-        }
-    }
-
-    private mutating func restoreBlock(_ record: RawSpan) {
-        walletsLagBehind = true
-        // Records were written by this node; one that does not apply is of a later version and is left out.
-        switch NodeRecord(record) {
-        case .verifiedBlock(let bytes):
-            guard let block = try? Block(bytes: bytes) else { return }
-            _ = chain.accept(block, bytes: bytes, now: .max, trusted: true)
-        case .unverifiedBlock(let bytes):
-            guard let block = try? Block(bytes: bytes) else { return }
-            _ = chain.accept(block, bytes: bytes, now: .max)
-        case .invalidate(let hash): if let id = chain.tree.id(of: hash), id != 0 { _ = chain.invalidate(id) }
-        case .reconsider(let hash): if let id = chain.tree.id(of: hash) { _ = chain.reconsider(id) }
-        case .prefer(let hash): if let id = chain.tree.id(of: hash) { _ = chain.prefer(id) }
-        case nil: break
         }
     }
 

@@ -102,7 +102,7 @@ extension NodeMachine {
     }
 
     /// Whether every ancestor's body is here.
-    private func isLinked(_ id: BlockID) -> Bool { !chain.unlinked.contains { $0.child == id } }
+    private func isLinked(_ id: BlockID) -> Bool { chain.tree[id].isLinked }
 
     /// False if this peer was asked for it before.
     @discardableResult

@@ -179,7 +179,7 @@ extension NodeMachine {
         guard let id = chain.tree.id(of: entry.hash), chain.tree[id].hasBody, mayServe(id) else { return }
         switch entry.kind {
         case .blockWithWitness:
-            let body = blockBytes(id)
+            guard let body = chain.body(id) else { return }
             peers.say(.block, to: index, at: time, into: &effects) { $0.write(body) }
         case .compactBlock:
             // Beyond a few blocks the peer's pool is of no help.
@@ -188,7 +188,7 @@ extension NodeMachine {
             {
                 peers.say(.cmpctblock, to: index, at: time, into: &effects) { compact.encode(into: &$0) }
             } else {
-                let body = blockBytes(id)
+                guard let body = chain.body(id) else { return }
                 peers.say(.block, to: index, at: time, into: &effects) { $0.write(body) }
             }
         case .block:
@@ -197,9 +197,6 @@ extension NodeMachine {
         default: break
         }
     }
-
-    /// The block with its witnesses, as it was stored.
-    private func blockBytes(_ id: BlockID) -> [UInt8] { chain.tree[id].body }
 
     // MARK: getblocktxn
 

@@ -91,16 +91,16 @@ extension NodeMachine {
 
     func blockJSON(_ id: BlockID, verbosity: Int) throws(RPCError) -> JSON {
         guard let block = chain.block(id) else { throw .misc("Block not available (not fully downloaded)") }
-        if verbosity <= 0 { return .string(chain.tree[id].body.hex) }
+        if verbosity <= 0 { return .string(block.bytes().hex) }
         let entry = chain.tree[id]
         var object = chain.headerJSON(id)
         object.append("strippedsize", .int(entry.strippedSize))
-        object.append("size", .int(entry.body.count))
+        object.append("size", .int(entry.size))
         object.append("weight", .int(entry.weight))
         object.append("coinbase_tx", TransactionJSON.coinbase(block.transactions[0]))
         let network = configuration.network.addressNetwork
         // The coins that a block spent are known while it is connected.
-        var spent = chain.isActive(id) ? entry.undo[...] : nil
+        var spent = chain.isActive(id) ? chain.undo(id)?[...] : nil
         var list: [JSON] = []
         for transaction in block.transactions {
             if verbosity == 1 {

@@ -45,7 +45,7 @@ extension NodeMachine {
         var spent: [Coin]?
         if verbosity >= 2, !found.isCoinbase, chain.isActive(id) {
             let before = block.transactions[1..<position].reduce(0) { $0 + $1.inputs.count }
-            spent = Array(chain.tree[id].undo[before..<before + found.inputs.count])
+            spent = chain.undo(id).map { Array($0[before..<before + found.inputs.count]) }
         }
         var object = JSONObject()
         if inGivenBlock { object.append("in_active_chain", .bool(chain.isActive(id))) }
@@ -79,9 +79,13 @@ extension NodeMachine {
             }
             return (id, position, true)
         }
-        guard let place = chain.transactionIndex[txid] else {
+        guard let place = chain.transactionPlace(txid) else {
             throw .notFound(
-                "No such mempool or blockchain transaction. Use gettransaction for wallet transactions.")
+                (chain.options.transactionIndex
+                    ? "No such mempool or blockchain transaction"
+                    : "No such mempool transaction. Use -txindex or provide a block hash to enable "
+                        + "blockchain transaction queries")
+                    + ". Use gettransaction for wallet transactions.")
         }
         return (Int(place.block), Int(place.position), false)
     }

@@ -116,13 +116,22 @@ struct WalletBook: Sendable {
         removeOutputs(of: transaction)
     }
 
+    /// Takes the wallets' coins from the chain's, which costs far less than to read every block.
     mutating func rescan(_ chain: Chainstate) {
         coins = WalletCoins()
         guard !owners.isEmpty else { return }
-        for (height, id) in chain.active.enumerated().dropFirst() {
-            guard let block = chain.block(id) else { continue }
-            for transaction in block.transactions { add(transaction, height: height) }
+        var found: [WalletCoin] = []
+        chain.coins.forEach { outPoint, coin in
+            guard let address = owners[coin.scriptPubKey] else { return true }
+            found.append(
+                WalletCoin(
+                    outPoint: outPoint, value: coin.value, height: Int(coin.height),
+                    isCoinbase: coin.isCoinbase, isOwnChange: false, address: address))
+            return true
         }
+        // The table's order is that of the outpoints; coins are kept in the order in which they came.
+        found.sort { ($0.height ?? 0) < ($1.height ?? 0) }
+        for coin in found { coins.set(coin) }
     }
 
     private mutating func add(_ transaction: Transaction, height: Int) {

@@ -47,6 +47,10 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(help: "Stratum V2 template distribution; 0 takes a free port.") var templatePort: UInt16 = 8_442
     @Option(help: "RPC user beside the cookie.") var rpcUser = "lab"
     @Option(help: "RPC password.") var rpcPassword = "lab"
+    @Flag(help: "Build the database anew from the block files.") var reindex = false
+    @Flag(inversion: .prefixedNo, help: "Find every transaction by its id; the explorer needs it.")
+    var txindex = true
+    @Flag(inversion: .prefixedNo, help: "Keep history and coins of each script.") var addressindex = false
 
     func run() async throws {
         let stop = StopSignal()
@@ -58,6 +62,8 @@ struct NodeCommand: AsyncParsableCommand {
         settings.host = role.bind
         (settings.rpcPort, settings.peerPort, settings.templatePort) = (rpcPort, p2pPort, templatePort)
         (settings.rpcUser, settings.rpcPassword) = (rpcUser, rpcPassword)
+        settings.reindexes = reindex
+        settings.chain = ChainOptions(transactionIndex: txindex, addressIndex: addressindex)
         let observatory = Observatory(log: log)
         let node = try await NodeService.start(
             settings, runtime: runtime, directory: directory, keys: KeyRing(directory)
@@ -67,7 +73,7 @@ struct NodeCommand: AsyncParsableCommand {
         }
         log.note("node on \(settings.network.name): rpc http://\(node.rpc), peers \(node.peer)")
         log.note("templates \(node.templates), authority \(node.templateAuthority)")
-        log.note("cookie \(node.cookiePath); \(node.restoredRecords) records restored")
+        log.note("cookie \(node.cookiePath); height \(node.restoredHeight)")
         await RoleRunner.run(log, until: stop) { await node.stop() }
     }
 }

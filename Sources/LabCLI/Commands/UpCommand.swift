@@ -26,6 +26,7 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "default: the field's usual ports; auto: any that are free.") var ports = PortChoice
         .standard
     @OptionGroup var network: NetworkOptions
+    @Flag(help: "Build the node's database anew from its block files.") var reindex = false
     @Flag(help: "One line per event instead of the live view.") var plain = false
     @Option(help: "The device's profile.") var profile = "bitaxe-gamma"
     @Option(help: "Hashrate scale of the device: nominal times this is announced and mined.") var scale =
@@ -54,7 +55,7 @@ struct UpCommand: AsyncParsableCommand {
         let settings = LabStackSettings(
             network: parameters, ports: Ports(ports), profile: try ProfileCommand.library.load(profile),
             profileName: profile.split(separator: "/").last.map(String.init) ?? profile, hashrateScale: scale,
-            sharesPerMinute: sharesPerMinute, minerHashRate: minerRate.hashesPerSecond)
+            sharesPerMinute: sharesPerMinute, minerHashRate: minerRate.hashesPerSecond, reindexes: reindex)
         let stack = try await LabStack.start(settings, directory: directory, log: log) {
             stop.request("stop was called")
         }

@@ -22,6 +22,8 @@ struct LabStackSettings: Sendable {
     var sharesPerMinute: Double
     /// Hashes a second of the CPU miner.
     var minerHashRate: Double
+    /// Builds the node's database anew from its block files.
+    var reindexes = false
 }
 
 /// The whole stack on loopback: node, pool, translator, a device, a CPU miner, explorer.
@@ -47,6 +49,8 @@ final class LabStack: Sendable {
 
         var nodeSettings = NodeSettings()
         nodeSettings.network = settings.network
+        nodeSettings.reindexes = settings.reindexes
+        nodeSettings.repair = "lab up --reindex"
         (nodeSettings.rpcPort, nodeSettings.peerPort) = (ports.rpc, ports.peer)
         nodeSettings.templatePort = ports.templates
         let node = try await NodeService.start(
@@ -55,7 +59,7 @@ final class LabStack: Sendable {
             observatory.node(observation, at: now)
             if observation == .stopRequested { onStopRequest() }
         }
-        log.note("node: \(node.restoredRecords) records restored, rpc http://\(node.rpc)")
+        log.note("node: height \(node.restoredHeight), rpc http://\(node.rpc)")
 
         var poolSettings = PoolSettings(templates: node.templates, templateAuthority: node.templateAuthority)
         poolSettings.port = ports.pool

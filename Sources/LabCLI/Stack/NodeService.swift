@@ -15,11 +15,19 @@ struct NodeSettings: Sendable {
     var templatePort: UInt16 = 8_442
     var rpcUser: String?
     var rpcPassword: String?
+    /// Drops the database and builds it anew from the block files.
+    var reindexes = false
+    /// What the chain keeps besides blocks and coins.
+    var chain = ChainOptions()
+    /// The command that repairs, for people.
+    var repair = "lab node --reindex"
 }
 
-/// A node in the live world: its machine on its own event loop, its journals in the data directory.
+/// A node in the live world: its machine on its own event loop; blocks, database and wallet journal in the data
+/// directory.
 struct NodeService: Sendable {
     let host: MachineHost<NodeMachine>
+    private let storage: LiveStorage
     let settings: NodeSettings
     let rpc: Endpoint
     let peer: Endpoint
@@ -28,8 +36,8 @@ struct NodeService: Sendable {
     let cookiePath: String
     let rpcUser: String
     let rpcPassword: String
-    /// Blocks read back from the journal.
-    let restoredRecords: Int
+    /// Height of the chain that was on the disk.
+    let restoredHeight: Int
 
     static func start(
         _ settings: NodeSettings, runtime: LabRuntime, directory: DataDirectory, keys: KeyRing,
@@ -42,12 +50,13 @@ struct NodeService: Sendable {
             network: settings.network, clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
             rpcCredentials: "\(user):\(password)", cookie: cookie)
         configuration.peerListenAddress = Endpoint(host: settings.host, port: settings.peerPort)
-        let host = MachineHost(
-            NodeMachine(configuration), loop: runtime.group.next(), world: runtime.world, observer: observer)
+        configuration.chain = settings.chain
+        let (host, storage) = try NodeStorage.host(
+            configuration, settings: settings, runtime: runtime, directory: directory, observer: observer)
         let name = settings.network.name
-        let records = try await host.open(
-            stores: [(.blocks, name: "\(name)-blocks.journal"), (.wallet, name: "\(name)-wallet.journal")],
-            under: directory)
+        _ = try await host.open(stores: [(.wallet, name: "\(name)-wallet.journal")], under: directory)
+        try await NodeStorage.importJournal("\(name)-blocks.journal", of: directory, into: host)
+        let restoredHeight = try await host.query { $0.chain.height }
         let rpc = try await host.listen(.rpc, on: Endpoint(host: settings.host, port: settings.rpcPort))
         let peer = try await host.listen(
             .peerToPeer, on: Endpoint(host: settings.host, port: settings.peerPort), namesPorts: true)
@@ -57,14 +66,15 @@ struct NodeService: Sendable {
         try DataDirectory.write(Array(cookie.utf8), to: cookiePath)
         host.start()
         return NodeService(
-            host: host, settings: settings, rpc: rpc, peer: peer, templates: templates,
+            host: host, storage: storage, settings: settings, rpc: rpc, peer: peer, templates: templates,
             templateAuthority: configuration.templateAuthority.publicKey, cookiePath: cookiePath,
             rpcUser: user,
-            rpcPassword: password, restoredRecords: records)
+            rpcPassword: password, restoredHeight: restoredHeight)
     }
 
     func stop() async {
         await host.stop()
+        storage.close()
         try? FileManager.default.removeItem(atPath: cookiePath)
     }
 }

@@ -21,8 +21,7 @@ import Testing
         #expect(world.node.observations.contains(.mempoolSaveRequested))
         let bytes = world.node.machine.mempoolFile.bytes()
 
-        var later = NodeUnderTest(
-            NodeUnderTest.configuration(time: 1_700_023_600), restoring: world.node.records)
+        var later = world.node.restarted(NodeUnderTest.configuration(time: 1_700_023_600))
         later.handle(.loadMempool(bytes))
         #expect(try later.call("getmempoolinfo")["loaded"] == false)
         // A file that is written before the old one was read loses nothing.

@@ -26,9 +26,7 @@ struct BlockExport {
         node.handle(.invalidateBlock(below))
         node.handle(.generate(count: 6, script: Script(bytes: [0x52]), maxTries: 1_000_000))
         var lines = ""
-        for (store, record) in node.records where store == .blocks && (record[0] == 1 || record[0] == 2) {
-            lines += Array(record.dropFirst()).hex + "\n"
-        }
+        for block in node.blocks { lines += block.hex + "\n" }
         try lines.write(toFile: path, atomically: true, encoding: .utf8)
     }
 }

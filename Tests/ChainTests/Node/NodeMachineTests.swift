@@ -22,7 +22,7 @@ import Testing
         let balance = try node.call("getbalance")
         let next = try node.call("getnewaddress")
         let snapshot = node.machine.snapshot
-        var again = NodeUnderTest(NodeUnderTest.configuration(), restoring: node.records)
+        var again = node.restarted()
         #expect(again.machine.snapshot == NodeSnapshot.afterRestart(snapshot))
         #expect(try again.call("getbalance") == balance)
         #expect(try again.call("getnewaddress") != next)
@@ -39,7 +39,7 @@ import Testing
         #expect(node.machine.chain.height == 2)
         node.handle(.generate(count: 1, script: Script(bytes: [0x52]), maxTries: 10_000))
         let tip = node.machine.chain.tip.hash
-        var again = NodeUnderTest(NodeUnderTest.configuration(), restoring: node.records)
+        var again = node.restarted()
         #expect(again.machine.chain.tip.hash == tip)
         #expect(again.machine.chain.coins.count == node.machine.chain.coins.count)
         again.handle(.reconsiderBlock(third))
@@ -53,9 +53,7 @@ import Testing
         var node = NodeUnderTest()
         let address = try TemplateProviderTests.fund(&node)
         var rival = NodeUnderTest()
-        for (store, record) in node.records where store == .blocks {
-            rival.handle(.submitBlock(Array(record.dropFirst())))
-        }
+        for block in node.blocks { rival.handle(.submitBlock(block)) }
         let txid = try #require(try node.call("sendtoaddress", [.string(address), 2]).stringValue)
         node.handle(.generate(count: 1, script: .anyone, maxTries: 10_000))
         #expect(node.machine.mempool.isEmpty)

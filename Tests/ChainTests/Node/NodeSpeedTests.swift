@@ -19,7 +19,7 @@ import Testing
         let late = mine(500)
         #expect(node.machine.chain.height == 3_000)
         #expect(late < early * 4, "\(early) then \(late)")
-        let again = NodeUnderTest(NodeUnderTest.configuration(), restoring: node.records)
+        let again = node.restarted()
         #expect(again.machine.chain.height == 3_000)
     }
 }
