@@ -153,7 +153,8 @@ import Testing
 
     @Test("An ancestor is found at every height of a long chain with branches")
     func ancestors() {
-        var tree = BlockTree(genesis: NetworkParameters.regtest.genesis, deployment: NetworkParameters.regtest.testDummy)
+        var tree = BlockTree(
+            genesis: NetworkParameters.regtest.genesis, deployment: NetworkParameters.regtest.testDummy)
         var random = PRNG(seed: 3)
         for index in 1..<3_000 {
             let previous = random.below(40) == 0 ? Int(random.below(UInt64(index))) : index - 1
