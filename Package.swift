@@ -106,7 +106,7 @@ let package = Package(
         .executable(name: "lab", targets: ["LabCLI"]),
         // For Benchmarks, which is a package of its own.
         .library(name: "Bitcoin", targets: ["Bitcoin", "CSHA256"]),
-        .library(name: "Chain", targets: ["Chain"]),
+        .library(name: "Chain", targets: ["Chain", "Stratum", "SansIO"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

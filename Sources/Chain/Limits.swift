@@ -84,6 +84,10 @@ public enum ChainLimits {
     public static let bytesPerSigOp = 20
     /// Transactions of mempool.dat that are verified at one go, so that others get their turn in between.
     public static let mempoolLoadSlice = 50
+    /// Transactions that the fee estimator watches at the same time.
+    public static let watchedFees = 300_000
+    /// Seconds after which a tip is too old to learn fees at (Core: 3 hours).
+    public static let feeTipAge: UInt32 = 3 * 3_600
     /// Steps of one cluster's search for the best order; 64 transactions need a few hundred.
     public static let linearizationSteps = 20_000
     /// Chunks in one block of the pool's index: small enough to move, large enough that sums save looks.

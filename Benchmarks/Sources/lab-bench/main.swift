@@ -4,6 +4,10 @@ import Foundation
 let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
     ("kernels", "SHA-256d nonce scan per core, each kernel of this CPU", KernelBenchmark.run),
     ("validate", "a block of 2,000 P2WPKH inputs against libbitcoinkernel", ValidationBenchmark.run),
+    (
+        "template", "templates from 50,000 waiting transactions for 100 clients",
+        TemplateBenchmark.run
+    ),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
 ]

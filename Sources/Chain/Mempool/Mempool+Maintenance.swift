@@ -3,10 +3,15 @@ public import Bitcoin
 /// What makes transactions leave: blocks, reorganisations, age, and a full pool.
 extension Mempool {
     /// Takes a connected block's transactions out, and what now conflicts with it.
-    mutating func blockConnected(_ block: Block, time: UInt32) -> (confirmed: Int, conflicted: [Transaction])
+    mutating func blockConnected(
+        _ block: Block, height: Int, time: UInt32
+    ) -> (confirmed: Int, conflicted: [Transaction])
     {
         rolling.blockConnected(at: time)
-        guard !isEmpty || !deltas.isEmpty else { return (0, []) }
+        guard !isEmpty || !deltas.isEmpty else {
+            estimator.blockConnected(height: height, [])
+            return (0, [])
+        }
         var confirmed: [Int] = []
         var conflicting: [Int] = []
         for transaction in block.transactions.dropFirst() {
@@ -19,6 +24,12 @@ extension Mempool {
                 if let slot = spenderSlot(of: input.previousOutput) { conflicting.append(slot) }
             }
         }
+        estimator.blockConnected(
+            height: height,
+            confirmed.map {
+                let entry = entry($0)
+                return (entry.txid, FeeFraction(fee: entry.fee, size: Int64(entry.virtualSize)).perThousand)
+            })
         remove(confirmed, byBlock: true)
         var conflicted: [Transaction] = []
         for slot in conflicting where slots[slot] != nil {

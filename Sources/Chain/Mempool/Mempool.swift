@@ -20,6 +20,7 @@ public struct Mempool: Sendable {
     /// Transactions of our own that no peer has asked for yet.
     var unbroadcast = Set<Hash256>()
     var rolling = RollingFee()
+    var estimator = FeeEstimator()
     /// Nothing here arrived before this.
     var oldestTime = UInt32.max
     /// Core's mempool sequence: grows with every arrival, and every departure but by a block.
@@ -34,7 +35,11 @@ public struct Mempool: Sendable {
     /// Bytes that count against -maxmempool.
     public private(set) var usage = 0
 
-    public init(_ options: MempoolOptions = MempoolOptions()) { self.options = options }
+    public init(_ options: MempoolOptions = MempoolOptions()) {
+        var options = options
+        options.clusterCountMax = min(max(options.clusterCountMax, 1), ChainLimits.clusterCount)
+        self.options = options
+    }
 
     public var isEmpty: Bool { count == 0 }
 
@@ -208,7 +213,10 @@ extension Mempool {
         slots[slot] = nil
         freeSlots.append(slot)
         account(entry, sign: -1)
-        if !byBlock { sequence += 1 }
+        if !byBlock {
+            sequence += 1
+            estimator.left(entry.txid)
+        }
     }
 
     private mutating func account(_ entry: MempoolEntry, sign: Int) {

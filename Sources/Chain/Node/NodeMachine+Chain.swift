@@ -104,7 +104,8 @@ extension NodeMachine {
             switch change {
             case .connected(let id, let block, _):
                 let entry = chain.tree[id]
-                let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
+                let (_, conflicted) = mempool.blockConnected(
+                    block, height: entry.height, time: unixTime(at: now))
                 for transaction in conflicted { wallets.transactionDropped(transaction) }
                 wallets.connected(block, height: entry.height)
             case .disconnected(_, let block, let spent):
@@ -163,7 +164,17 @@ extension NodeMachine {
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
         scheduleTemplateRefresh(at: now)
+        if relays { watchFee(of: transaction, verdict, at: now) }
         if relays { relay(transaction, at: now, into: &effects) }
+    }
+
+    /// Fees are learnt from what arrives at a fresh tip by itself.
+    private mutating func watchFee(of transaction: Transaction, _ verdict: MempoolVerdict, at now: Instant) {
+        guard mempool[transaction.txid]?.parents.isEmpty == true,
+            chain.tip.header.time >= unixTime(at: now) &- min(unixTime(at: now), ChainLimits.feeTipAge)
+        else { return }
+        let rate = FeeFraction(fee: verdict.fee, size: Int64(verdict.virtualSize)).perThousand
+        mempool.estimator.entered(transaction.txid, rate: rate, height: chain.height)
     }
 
     /// Judges a package and takes in what stands.

@@ -197,6 +197,27 @@ extension NodeMachine {
         return .array(list)
     }
 
+    func estimateFee(_ call: RPCArguments) throws(RPCError) -> JSON {
+        let target = try call.int(0)
+        guard (1...1_008).contains(target) else {
+            throw .parameter("Invalid conf_target, must be between 1 and 1008")
+        }
+        let mode = (try call.optionalString(1) ?? "economical").lowercased()
+        guard ["unset", "economical", "conservative"].contains(mode) else {
+            throw .parameter(
+                "Invalid estimate_mode parameter, must be one of: "
+                    + "\"unset\", \"economical\", \"conservative\"")
+        }
+        let waiting = mempool.slots.lazy.compactMap { $0?.txid }
+        let estimate = mempool.estimator.estimate(
+            target: Int(target), isConservative: mode == "conservative", waiting: waiting)
+        guard let rate = estimate.rate else {
+            return ["errors": ["Insufficient data or no feerate found"], "blocks": .int(estimate.target)]
+        }
+        let least = max(mempool.minimumFeeRate(at: unixTime(at: call.now)), mempool.options.relayFeeRate)
+        return ["feerate": .amount(satoshi: max(rate, least)), "blocks": .int(estimate.target)]
+    }
+
     // MARK: Priorities
 
     fileprivate mutating func prioritise(_ call: RPCArguments) throws(RPCError) -> JSON {

@@ -7,13 +7,7 @@ extension RPCMethod {
         RPCMethod(
             "estimatesmartfee", "conf_target:num estimate_mode:str?", in: "Util",
             "Estimates the fee rate for confirmation within a number of blocks."
-        ) { _, call, _ throws(RPCError) in
-            let blocks = try call.int(0)
-            guard (1...1_008).contains(blocks) else {
-                throw .parameter("Invalid conf_target, must be between 1 and 1008")
-            }
-            return ["errors": ["Insufficient data or no feerate found"], "blocks": 0]
-        },
+        ) { node, call, _ throws(RPCError) in try node.estimateFee(call) },
         RPCMethod("validateaddress", "address:str", in: "Util", "Tells what an address means.") {
             node, call, _ throws(RPCError) in node.validate(try call.string(0))
         },
