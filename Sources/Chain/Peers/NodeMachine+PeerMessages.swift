@@ -163,7 +163,9 @@ extension NodeMachine {
         peers.list[index].version = version
         peers.list[index].services = services
         peers.list[index].wantsTransactions = wantsTransactions
-        peers.list[index].localAddress = "\(Endpoint(host: address.description, port: port))"
+        if address.bytes.contains(where: { $0 != 0 }) {
+            peers.list[index].localAddress = "\(Endpoint(host: address.description, port: port))"
+        }
         peers.list[index].timeOffset = theirTime &- Int64(time.nanoseconds / 1_000_000_000)
         peers.list[index].phase = .awaitingVerack
         if peers.list[index].commonVersion >= 70_016 {

@@ -239,6 +239,8 @@ extension NodeMachine {
                 throw RPCError(code: -23, message: "Error: Node already added")
             }
         } else {
+            // Who is connected already is left alone, as in Core.
+            guard !peers.list.contains(where: { $0.address == endpoint.description }) else { return .null }
             _ = peers.dialing.tryOnce(endpoint, name: name, kind: .manual, usesV2: usesV2)
         }
         return .null

@@ -128,10 +128,10 @@ final class CoreProcess {
     private let process = Process()
     private let directory: URL
     let port: UInt16
-    /// Where it dials.
+    /// Where the node under test listens.
     var otherPort: UInt16 { port + 2 }
 
-    init(dials: Bool, isV2: Bool) throws {
+    init(isV2: Bool) throws {
         let base = UInt16.random(in: 20_000..<30_000)
         port = base
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("core-\(UUID().uuidString)")
@@ -143,7 +143,7 @@ final class CoreProcess {
             "-rpcport=\(base + 1)", "-rpcuser=u", "-rpcpassword=p", "-dnsseed=0", "-fixedseeds=0",
             "-natpmp=0",
             "-discover=0", "-listenonion=0", "-fallbackfee=0.0001", "-listen=1", "-debug=net",
-            "-v2transport=\(isV2 ? 1 : 0)", dials ? "-addnode=127.0.0.1:\(base + 2)" : "-connect=0",
+            "-v2transport=\(isV2 ? 1 : 0)", "-connect=0",
         ]
         process.standardOutput = FileHandle.nullDevice
         try process.run()
@@ -177,7 +177,7 @@ final class CoreProcess {
         let isOpen = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(file, $0, 16) }
         }
-        try #require(isOpen == 0, "no RPC")
+        guard isOpen == 0 else { throw Refusal(text: "no RPC") }
         let text = Array((head + body).utf8)
         _ = send(file, text, text.count, Int32(MSG_NOSIGNAL))
         var answer: [UInt8] = []
@@ -188,6 +188,11 @@ final class CoreProcess {
             answer += piece[..<count]
         }
         let parsed = try JSON.parse(NodeUnderTest.split(answer).body)
-        return try #require(parsed["result"], "\(method): \(parsed.text)")
+        guard let result = parsed["result"] else { throw Refusal(text: "\(method): \(parsed.text)") }
+        return result
+    }
+
+    struct Refusal: Error {
+        var text: String
     }
 }
