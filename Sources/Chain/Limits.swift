@@ -190,6 +190,10 @@ public enum ChainLimits {
     public static let addedNodes = 64
     /// Peer to peer: dials under way and connections dialed, kept ones included.
     public static let dials = 256
+    /// Peer to peer: filters of one getcfilters (BIP157).
+    public static let peerFilters = 1_000
+    /// Peer to peer: filter headers of one getcfheaders (BIP157).
+    public static let peerFilterHeaders = 2_000
     /// Peer to peer: banned subnets.
     public static let bans = 10_000
     /// Peer to peer: addresses that misbehaved.

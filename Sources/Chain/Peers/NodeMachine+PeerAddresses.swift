@@ -153,14 +153,4 @@ extension NodeMachine {
         }
         writer.write(bigEndian16: record.port)
     }
-
-    // MARK: BIP157
-
-    mutating func serveFilters(
-        _ command: PeerCommand, _ reader: inout ByteReader, _ index: Int, at time: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) throws(ByteReaderError) {
-        // Asking who does not offer them is against BIP157.
-        peers.drop(index, "\(command.rawValue) without NODE_COMPACT_FILTERS")
-    }
 }

@@ -49,6 +49,7 @@ struct PeerSet: Sendable {
     var extra = ExtraTransactions()
     var dialing: Dialing
     var bans = BanList()
+    var filters = FilterChain()
     var book = AddressBook()
     /// A call works through the list; removal waits for its end.
     var isBusy = false
