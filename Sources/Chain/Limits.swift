@@ -207,10 +207,29 @@ public enum ChainLimits {
 
     /// Wallets of one node.
     public static let wallets = 64
-    /// Addresses of one wallet.
-    public static let walletAddresses = 1_000_000
-    /// Inputs of one wallet payment, so that it stays a standard transaction.
-    public static let walletInputs = 500
+    /// Descriptors of one wallet.
+    public static let walletDescriptors = 10_000
+    /// Scripts of each descriptor that are known beyond the last used one (Core's -keypool is 1000; deriving
+    /// them all would hold the node for a third of a second at every start).
+    public static let walletLookAhead = 100
+    /// Blocks between two notes of how far a wallet has looked; so many are looked at again after a crash.
+    public static let walletPlaceInterval = 100
+    /// Rounds of PBKDF2 behind a wallet's passphrase: about 50 ms for each guess.
+    public static let walletKeyRounds = 50_000
+    /// Steps of branch and bound before other ways are taken (Core's TOTAL_TRIES).
+    public static let branchAndBoundTries = 100_000
+    /// Random sums that the knapsack tries (Core).
+    public static let knapsackTries = 1_000
+    /// What inputs are expected to cost in quiet times, satoshi per 1000 virtual bytes (Core's
+    /// -consolidatefeerate).
+    public static let longTermFeeRate: Int64 = 10_000
+    /// The greatest fee of one payment, in satoshi (Core's -maxtxfee).
+    public static let walletFeeMax: Int64 = 10_000_000
+    /// How much more a replacement pays at least, satoshi per 1000 virtual bytes (Core's
+    /// WALLET_INCREMENTAL_RELAY_FEE).
+    public static let walletFeeStep: Int64 = 5_000
+    /// Bytes of a wallet's name, a label or a comment.
+    public static let walletText = 255
     /// Bytes of one PSBT (Core's MAX_FILE_SIZE_PSBT is 100 MB; an RPC body is at most 32 MiB).
     public static let psbtBytes = 0x0200_0000
     /// Records of one map of a PSBT: far above an input with 999 keys, each with signature and origin.

@@ -23,6 +23,8 @@ public struct NodeConfiguration: Sendable {
     public var feeThreshold: Int64 = 1_000
     /// What wallets pay, in satoshi per 1000 virtual bytes, there being no estimate (Core's -fallbackfee).
     public var walletFeeRate: Int64 = 10_000
+    /// Scripts of each wallet descriptor that are known beyond the last used one (Core's -keypool).
+    public var keypool = ChainLimits.walletLookAhead
     /// What follows `/Satoshi:31.0.0/` in the user agent, without slashes.
     public var userAgent = "mining-lab:0.1"
     public var seed: UInt64 = 0

@@ -103,22 +103,27 @@ extension NodeMachine {
             switch change {
             case .connected(let id, let block, _):
                 let entry = chain.tree[id]
-                let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
-                for transaction in conflicted { wallets.transactionDropped(transaction) }
-                wallets.connected(block, height: entry.height)
-            case .disconnected(_, let block, let spent):
-                wallets.disconnected(block, spent: spent)
+                _ = mempool.blockConnected(block, time: unixTime(at: now))
+                wallets.connected(
+                    block,
+                    at: Wallet.BlockPlace(hash: entry.hash, height: entry.height, time: entry.header.time),
+                    now: unixTime(at: now))
+            case .disconnected(let id, let block, _):
+                let entry = chain.tree[id]
+                wallets.disconnected(
+                    block, hash: entry.hash,
+                    previous: (entry.header.previousBlockHash, entry.height - 1))
                 left.insert(contentsOf: block.transactions.dropFirst(), at: 0)
             }
         }
         if changes.contains(where: \.isDisconnection) {
             left.removeAll { chain.transactionIndex[$0.txid] != nil }
-            let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
-            for transaction in dropped { wallets.transactionDropped(transaction) }
+            _ = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
             for transaction in left where mempool[transaction.txid] != nil {
-                wallets.transactionAdded(transaction)
+                wallets.transactionAdded(transaction, now: unixTime(at: now))
             }
         }
+        storeWallets(into: &effects)
         if isLate {
             refreshTemplates(at: now, into: &effects)
         } else {
@@ -157,8 +162,8 @@ extension NodeMachine {
         _ transaction: Transaction, _ verdict: MempoolVerdict, relays: Bool = true, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
-        wallets.transactionAdded(transaction)
+        wallets.transactionAdded(transaction, now: unixTime(at: now))
+        storeWallets(into: &effects)
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
         scheduleTemplateRefresh(at: now)
@@ -172,7 +177,6 @@ extension NodeMachine {
     ) -> PackageVerdict {
         settle(at: now, into: &effects)
         let verdict = mempool.accept(package, rateMax: rateMax, chain: chain, time: unixTime(at: now))
-        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
         for transaction in verdict.added {
             guard case .accepted(var found, _, _) = verdict.results[transaction.wtxid] else { continue }
             found.replaced = []

@@ -24,6 +24,6 @@ extension NodeMachine {
             coins: chain.coins.count, mempoolCount: mempool.count, mempoolFees: mempool.totalFees,
             templateClients: provider.clients.count, templatesKept: provider.served.count,
             rpcConnections: rpc.connections.count, peers: peers.count,
-            wallets: wallets.loaded.map { wallets.wallets[$0].name })
+            wallets: wallets.loadedNames)
     }
 }

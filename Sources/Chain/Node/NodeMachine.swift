@@ -23,6 +23,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case settle
         case peers
         case storage
+        case walletLock
     }
 
     public let configuration: NodeConfiguration
@@ -83,7 +84,9 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         credentials = .issue(
             authority: configuration.templateAuthority, staticKey: configuration.templateStaticKey,
             validFrom: start > 3_600 ? start - 3_600 : 0, notValidAfter: .max)
-        wallets = WalletBook(seed: configuration.secretSeed)
+        wallets = WalletBook(
+            seed: configuration.secretSeed, network: configuration.network.addressNetwork,
+            gap: configuration.keypool)
         peers = PeerSet(configuration)
         if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
     }
@@ -100,7 +103,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
+        catchUpWallets(at: now)
         defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch origin {
@@ -161,7 +164,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     public mutating func handle(
         _ command: consuming NodeCommand, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        catchUpWallets()
+        catchUpWallets(at: now)
         defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch command {
@@ -201,6 +204,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         if timers.fire(.mempoolLoad, at: now) { continueMempoolLoad(at: now, into: &effects) }
         if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
         if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
+        if timers.fire(.walletLock, at: now) { relockWallets(at: now) }
     }
 
     public mutating func restore(_ record: RawSpan, from store: StoreID) {
@@ -210,12 +214,5 @@ public struct NodeMachine: ~Copyable, DurableMachine {
             walletsLagBehind = true
         default: preconditionFailure("the node has no store \(store.raw)")
         }
-    }
-
-    /// After a restart: lets the wallets see the active chain once.
-    mutating func catchUpWallets() {
-        guard walletsLagBehind else { return }
-        walletsLagBehind = false
-        wallets.rescan(chain)
     }
 }

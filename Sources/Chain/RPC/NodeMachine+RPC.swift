@@ -205,7 +205,7 @@ extension NodeMachine {
         default: throw .invalidRequest("Params must be an array or object")
         }
         guard let method = RPCMethod.named(name) else { throw .methodNotFound }
-        catchUpWallets()
+        catchUpWallets(at: now)
         let arguments = try RPCArguments(method, params, wallet: wallet, at: now)
         settle(at: arguments.now, into: &effects)
         return try method.run(&self, arguments, &effects)

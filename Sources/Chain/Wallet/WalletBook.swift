@@ -1,163 +1,277 @@
 import Bitcoin
 import SansIO
 
-/// All wallets of a node, and every script and coin of theirs.
+/// All wallets of a node, and what of them is not on disk yet.
 struct WalletBook: Sendable {
     private let seed: [UInt8]
+    let network: AddressNetwork
+    /// How many scripts beyond the last used one are known (Core's -keypool).
+    var gap: Int
     var wallets: [Wallet] = []
-    private var owners: [Script: WalletAddress] = [:]
-    private(set) var coins = WalletCoins()
-
-    /// Orders of inputs and outputs; secrets never come from it.
+    /// Orders of coins, inputs and outputs; secrets never come from it.
     var random: PRNG
+    private var dirty: [(key: [UInt8], value: [UInt8]?)] = []
+    private var dirtyHeaders: Set<Int> = []
+    /// Records as they were read back, until the first use.
+    private var records: [[UInt8]: [UInt8]] = [:]
+    private var legacy = LegacyWallets()
+    private var isRestored = true
+    /// Whether a wallet that was loaded when the node ended is loaded again without having asked to be.
+    /// Bitcoin Core says no.
+    var reloadsWallets = true
 
-    init(seed: [UInt8]) {
+    init(seed: [UInt8], network: AddressNetwork, gap: Int) {
         self.seed = seed
+        self.network = network
+        self.gap = gap
         let start = taggedHash("lab/wallet/order", seed).bytes[..<8]
         random = PRNG(seed: start.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 
     func index(of name: String) -> Int? { wallets.firstIndex { $0.name == name } }
     var loaded: [Int] { wallets.indices.filter { wallets[$0].isLoaded } }
-    func owner(of script: Script) -> WalletAddress? { owners.isEmpty ? nil : owners[script] }
 
-    // MARK: Records
+    /// Names of the loaded wallets, also before the first use after a restart.
+    var loadedNames: [String] {
+        guard !isRestored else { return loaded.map { wallets[$0].name } }
+        var copy = self
+        copy.finishRestoring()
+        return copy.loaded.map { copy.wallets[$0].name }
+    }
 
-    /// A wallet record: 1 and the name for a new wallet; 2, wallet, branch and index for an address given
-    /// out; 3, wallet and 0 or 1 for unloading and loading.
+    // MARK: Making
+
+    /// A new wallet, with descriptors of all four types unless it is to be blank. `extra` is mixed into its
+    /// seed; for an encrypted one it holds what only the passphrase yields.
+    mutating func create(
+        _ name: String, flags: Wallet.Flags, birth: UInt32, best: (hash: Hash256, height: Int)
+    ) -> Int {
+        var wallet = Wallet(number: wallets.count, name: name, network: network, flags: flags, birth: birth)
+        wallet.best = best
+        wallets.append(wallet)
+        let number = wallets.count - 1
+        markHeader(number)
+        return number
+    }
+
+    /// Bytes that nobody can guess without the node's seed, different for every wallet and every use.
+    func entropy(_ wallet: Int, _ use: String, _ extra: [UInt8] = []) -> [UInt8] {
+        let own = wallets[wallet]
+        return taggedHash(
+            "lab/wallet/entropy", seed, Array(use.utf8), WalletRecord.number(own.number),
+            WalletRecord.number(own.descriptors.count), WalletRecord.number(Int(own.birth)),
+            Array(own.name.utf8), extra
+        ).bytes
+    }
+
+    /// Descriptors of the four types, both branches, from a fresh master key.
+    mutating func addKeys(_ wallet: Int, extra: [UInt8] = [], now: UInt32) {
+        guard let master = ExtendedKey(seed: entropy(wallet, "master", extra)) else {
+            preconditionFailure("a seed without keys: probability 2^-127")
+        }
+        let coin: UInt32 = network == .mainnet ? 0 : 1
+        for isInternal in [false, true] {
+            for type in AddressType.allCases {
+                var key = KeyExpression(root: .extended(master))
+                key.path =
+                    [type.purpose, coin, 0].map { $0 | ExtendedKey.hardened } + [isInternal ? 1 : 0]
+                key.wildcard = .normal
+                let secret = OutputDescriptor(type.expression(key), network: network)
+                guard let watch = secret.normalized else { continue }
+                add(
+                    WalletDescriptor(
+                        watch: watch, secrets: .plain(secret), timestamp: now, isActive: true,
+                        isInternal: isInternal, range: 0..<UInt32(gap), next: 0), to: wallet)
+            }
+        }
+        wallets[wallet].flags.remove(.isBlank)
+        markHeader(wallet)
+    }
+
+    /// Adds a descriptor, sealed if the wallet is encrypted; an active one takes the place of its like.
+    @discardableResult
+    mutating func add(_ descriptor: WalletDescriptor, to wallet: Int) -> Int {
+        var descriptor = descriptor
+        if let key = wallets[wallet].encryption?.openKey { descriptor.seal(key) }
+        let number = wallets[wallet].add(descriptor)
+        markDescriptor(wallet, number)
+        if descriptor.isActive {
+            for other in wallets[wallet].activate(number, isInternal: descriptor.isInternal) {
+                markDescriptor(wallet, other)
+            }
+        }
+        return number
+    }
+
+    /// The next script of an active descriptor.
+    mutating func issue(_ wallet: Int, _ type: AddressType, isInternal: Bool) -> Script? {
+        guard let number = wallets[wallet].active(type, isInternal: isInternal),
+            let script = wallets[wallet].issue(number, gap: gap)
+        else { return nil }
+        markDescriptor(wallet, number)
+        return script
+    }
+
+    // MARK: The chain and the pool
+
+    mutating func connected(_ block: Block, at place: Wallet.BlockPlace, now: UInt32?) {
+        for wallet in loaded {
+            var changes = Wallet.Changes()
+            wallets[wallet].connected(block, at: place, now: now, gap: gap, into: &changes)
+            mark(changes, wallet)
+            // The place is written now and then, so that a restart looks at few blocks again.
+            if place.height % ChainLimits.walletPlaceInterval == 0 { markHeader(wallet) }
+        }
+    }
+
+    mutating func disconnected(
+        _ block: Block, hash: Hash256, previous: (hash: Hash256, height: Int)
+    ) {
+        for wallet in loaded {
+            var changes = Wallet.Changes()
+            wallets[wallet].disconnected(block, hash: hash, previous: previous, into: &changes)
+            mark(changes, wallet)
+            markHeader(wallet)
+        }
+    }
+
+    mutating func transactionAdded(_ transaction: Transaction, now: UInt32) {
+        for wallet in loaded {
+            var changes = Wallet.Changes()
+            wallets[wallet].entered(transaction, now: now, gap: gap, into: &changes)
+            mark(changes, wallet)
+        }
+    }
+
+    // MARK: Marking
+
+    mutating func markHeader(_ wallet: Int) { dirtyHeaders.insert(wallet) }
+
+    mutating func markDescriptor(_ wallet: Int, _ number: Int) {
+        dirty.append(
+            (
+                WalletRecord.key(2, wallet, WalletRecord.number(number)),
+                wallets[wallet].descriptors[number].record
+            ))
+    }
+
+    mutating func markTransaction(_ wallet: Int, _ number: Int) {
+        let txid = wallets[wallet].transactions[number].txid
+        dirty.append((WalletRecord.key(4, wallet, txid.bytes), wallets[wallet].transactionRecord(number)))
+    }
+
+    mutating func mark(_ changes: Wallet.Changes, _ wallet: Int) {
+        guard !changes.isEmpty else { return }
+        for number in changes.descriptors { markDescriptor(wallet, number) }
+        for number in changes.transactions { markTransaction(wallet, number) }
+        markHeader(wallet)
+    }
+
+    mutating func setLabel(_ wallet: Int, _ address: String, _ text: String, purpose: String) {
+        let key = Array(address.utf8)
+        wallets[wallet].labels[key] = Wallet.LabelBox(text: text, purpose: purpose)
+        dirty.append(
+            (WalletRecord.key(3, wallet, key), [UInt8(purpose == "send" ? 1 : 0)] + Array(text.utf8)))
+    }
+
+    mutating func markLock(_ wallet: Int, _ outPoint: OutPoint, isSet: Bool) {
+        dirty.append((WalletRecord.key(5, wallet, WalletRecord.outPoint(outPoint)), isSet ? [1] : nil))
+    }
+
+    /// What must be written now: a value for each key, or nil to forget it.
+    mutating func takeDirty() -> [(key: [UInt8], value: [UInt8]?)] {
+        for wallet in dirtyHeaders.sorted() {
+            dirty.append((WalletRecord.key(1, wallet), wallets[wallet].record))
+        }
+        dirtyHeaders.removeAll(keepingCapacity: true)
+        defer { dirty.removeAll(keepingCapacity: true) }
+        return dirty
+    }
+
+    // MARK: Restoring
+
+    /// Records of an append-only journal: 4 sets a key (length, key, value), 5 removes one; 1 to 3 are those
+    /// of the first version, whose wallets had P2WPKH addresses of the node's seed alone.
     mutating func restore(_ record: RawSpan) {
+        isRestored = false
         var reader = ByteReader(record)
         do throws(ByteReaderError) {
             switch try reader.u8() {
-            case 1: add(String(decoding: try reader.bytes(reader.remaining), as: UTF8.self))
-            case 2:
-                let wallet = Int(try reader.u16())
-                let branch = UInt32(try reader.u8())
-                let index = try reader.u32()
-                guard wallets.indices.contains(wallet), branch < 2, index < ChainLimits.walletAddresses else {
-                    return
-                }
-                while wallets[wallet].next[Int(branch)] <= index { _ = issue(wallet, branch) }
-            case 3:
-                let wallet = Int(try reader.u16())
-                let flag = try reader.u8()
-                if wallets.indices.contains(wallet) { wallets[wallet].isLoaded = flag == 1 }
-            default: return
+            case 4:
+                let key = try reader.bytes(Int(try reader.u16()))
+                records[key] = try reader.bytes(reader.remaining)
+            case 5: records[try reader.bytes(reader.remaining)] = nil
+            default: legacy.restore(record)
             }
         } catch {
             return
         }
     }
 
-    mutating func add(_ name: String) { wallets.append(Wallet(name: name, seed: seed)) }
-
-    static func recordOfNew(_ name: String, into writer: inout ByteWriter) {
-        writer.write(u8: 1)
-        writer.write(utf8: name)
+    static func write(_ key: [UInt8], _ value: [UInt8]?, into writer: inout ByteWriter) {
+        writer.write(u8: value == nil ? 5 : 4)
+        if let value {
+            writer.write(u16: UInt16(key.count))
+            writer.write(key)
+            writer.write(value)
+        } else {
+            writer.write(key)
+        }
     }
 
-    static func record(of address: WalletAddress, into writer: inout ByteWriter) {
-        writer.write(u8: 2)
-        writer.write(u16: UInt16(address.wallet))
-        writer.write(u8: UInt8(address.branch))
-        writer.write(u32: address.index)
-    }
-
-    static func recordOfLoading(_ wallet: Int, _ isLoaded: Bool, into writer: inout ByteWriter) {
-        writer.write(u8: 3)
-        writer.write(u16: UInt16(wallet))
-        writer.write(u8: isLoaded ? 1 : 0)
-    }
-
-    // MARK: Addresses
-
-    /// The next script of a branch; the caller makes it durable before it gives it out.
-    mutating func issue(_ wallet: Int, _ branch: UInt32) -> (script: Script, address: WalletAddress) {
-        let index = wallets[wallet].next[Int(branch)]
-        let script = wallets[wallet].script(branch, index)
-        let address = WalletAddress(wallet: wallet, branch: branch, index: index)
-        wallets[wallet].next[Int(branch)] = index + 1
-        owners[script] = address
-        return (script, address)
-    }
-
-    // MARK: The chain and the pool
-
-    mutating func connected(_ block: Block, height: Int) {
-        guard !owners.isEmpty else { return }
-        for transaction in block.transactions { add(transaction, height: height) }
-    }
-
-    mutating func disconnected(_ block: Block, spent: [Coin]) {
-        guard !owners.isEmpty else { return }
-        var rest = spent[...]
-        for transaction in block.transactions.reversed() {
-            removeOutputs(of: transaction)
-            guard !transaction.isCoinbase else { continue }
-            for input in transaction.inputs.reversed() {
-                guard let coin = rest.popLast(), let address = owners[coin.scriptPubKey] else { continue }
-                coins.set(
-                    WalletCoin(
-                        outPoint: input.previousOutput, value: coin.value, height: Int(coin.height),
-                        isCoinbase: coin.isCoinbase, isOwnChange: false, address: address))
+    /// Builds the wallets of the records that were read back. A wallet is loaded if it asked to be.
+    mutating func finishRestoring() {
+        isRestored = true
+        let keys = records.keys.sorted { $0.lexicographicallyPrecedes($1) }
+        let count = max(
+            legacy.names.count, (keys.last { $0.first == 1 }.map { Int($0[1]) << 8 | Int($0[2]) } ?? -1) + 1)
+        for number in 0..<count where !wallets.indices.contains(number) {
+            if let record = records[WalletRecord.key(1, number)],
+                let wallet = Wallet(number: number, record: record, network: network)
+            {
+                wallets.append(wallet)
+                wallets[number].isLoaded =
+                    wallets[number].loadsOnStart ?? (reloadsWallets && wallet.isLoaded)
+            } else {
+                wallets.append(legacy.wallet(number, seed: seed, network: network, gap: gap))
             }
         }
-    }
-
-    /// A transaction entered the pool. What it spends stays listed; the pool tells that it is spoken for.
-    mutating func transactionAdded(_ transaction: Transaction) {
-        guard !owners.isEmpty else { return }
-        addOutputs(of: transaction, height: nil)
-    }
-
-    /// A transaction left the pool without a block.
-    mutating func transactionDropped(_ transaction: Transaction) {
-        guard !owners.isEmpty else { return }
-        removeOutputs(of: transaction)
-    }
-
-    /// Takes the wallets' coins from the chain's, which costs far less than to read every block.
-    mutating func rescan(_ chain: Chainstate) {
-        coins = WalletCoins()
-        guard !owners.isEmpty else { return }
-        var found: [WalletCoin] = []
-        chain.coins.forEach { outPoint, coin in
-            guard let address = owners[coin.scriptPubKey] else { return true }
-            found.append(
-                WalletCoin(
-                    outPoint: outPoint, value: coin.value, height: Int(coin.height),
-                    isCoinbase: coin.isCoinbase, isOwnChange: false, address: address))
-            return true
+        var found: [Int: [(order: Int, entry: WalletTransaction)]] = [:]
+        for key in keys where key.count >= 3 && key[0] > 1 {
+            let wallet = Int(key[1]) << 8 | Int(key[2])
+            guard wallets.indices.contains(wallet), let value = records[key] else { continue }
+            restore(Array(key[3...]), value, kind: key[0], wallet, into: &found)
         }
-        // The table's order is that of the outpoints; coins are kept in the order in which they came.
-        found.sort { ($0.height ?? 0) < ($1.height ?? 0) }
-        for coin in found { coins.set(coin) }
-    }
-
-    private mutating func add(_ transaction: Transaction, height: Int) {
-        addOutputs(of: transaction, height: height)
-        guard !transaction.isCoinbase else { return }
-        for input in transaction.inputs { coins.remove(input.previousOutput) }
-    }
-
-    private mutating func addOutputs(of transaction: Transaction, height: Int?) {
-        for (index, output) in transaction.outputs.enumerated() {
-            guard let address = owners[output.scriptPubKey] else { continue }
-            let outPoint = OutPoint(txid: transaction.txid, index: UInt32(index))
-            let isOwn = transaction.inputs.contains {
-                coins[$0.previousOutput]?.address.wallet == address.wallet
+        for wallet in wallets.indices {
+            for (_, entry) in (found[wallet] ?? []).sorted(by: { $0.order < $1.order }) {
+                _ = wallets[wallet].insert(entry)
             }
-            coins.set(
-                WalletCoin(
-                    outPoint: outPoint, value: output.value, height: height,
-                    isCoinbase: transaction.isCoinbase,
-                    isOwnChange: isOwn && address.branch == 1, address: address))
         }
+        records.removeAll()
     }
 
-    private mutating func removeOutputs(of transaction: Transaction) {
-        for index in transaction.outputs.indices {
-            coins.remove(OutPoint(txid: transaction.txid, index: UInt32(index)))
+    private mutating func restore(
+        _ key: [UInt8], _ value: [UInt8], kind: UInt8, _ wallet: Int,
+        into found: inout [Int: [(order: Int, entry: WalletTransaction)]]
+    ) {
+        switch kind {
+        case 2:
+            guard let descriptor = WalletDescriptor(record: value, network: network) else { return }
+            _ = wallets[wallet].add(descriptor)
+        case 3:
+            guard let purpose = value.first else { return }
+            wallets[wallet].labels[key] = Wallet.LabelBox(
+                text: String(decoding: value.dropFirst(), as: UTF8.self),
+                purpose: purpose == 1 ? "send" : "receive")
+        case 4:
+            guard let entry = Wallet.transaction(value) else { return }
+            found[wallet, default: []].append(entry)
+        case 5:
+            guard key.count == 36, let txid = Hash256(bytes: Array(key[..<32])) else { return }
+            let index = key[32...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            wallets[wallet].lockedCoins.append(
+                Wallet.LockedCoin(outPoint: OutPoint(txid: txid, index: index), isPersistent: true))
+        default: break
         }
     }
 }

@@ -1,0 +1,358 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+extension RPCMethod {
+    static let walletDescriptors: [RPCMethod] = [
+        RPCMethod(wallet: "abortrescan", "", "Stops a rescan; there is none between two calls.") {
+            _, _, _, _ throws(RPCError) in false
+        },
+        RPCMethod(
+            wallet: "createwalletdescriptor", "type:str options:obj(internal:bool,hdkey:str)?",
+            "Adds the wallet's own descriptors of an address type."
+        ) { node, wallet, call, _ throws(RPCError) in try node.createDescriptors(wallet, call) },
+        RPCMethod(
+            wallet: "gethdkeys", "options:obj(active_only:bool,private:bool)?",
+            "The extended keys of the wallet's descriptors."
+        ) { node, wallet, call, _ throws(RPCError) in try node.hdKeys(wallet, call) },
+        RPCMethod(
+            wallet: "importdescriptors", "requests:arr", "Imports descriptors and looks for their coins."
+        ) {
+            node, wallet, call, _ throws(RPCError) in try node.importDescriptors(wallet, call)
+        },
+        RPCMethod(wallet: "listdescriptors", "private:bool?", "The wallet's descriptors.") {
+            node, wallet, call, _ throws(RPCError) in try node.listDescriptors(wallet, call)
+        },
+        RPCMethod(
+            wallet: "rescanblockchain", "start_height:num? stop_height:num?",
+            "Looks for the wallet's transactions in blocks again."
+        ) { node, wallet, call, _ throws(RPCError) in try node.rescanBlockchain(wallet, call) },
+    ]
+}
+
+extension NodeMachine {
+    // MARK: Listing
+
+    fileprivate func listDescriptors(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let isPrivate = try call.optionalBool(0) ?? false
+        let own = wallets.wallets[wallet]
+        if isPrivate {
+            guard own.hasPrivateKeys else {
+                throw .wallet("Can't get private descriptor string for watch-only wallets")
+            }
+            try requireUnlocked(wallet)
+        }
+        var rows: [(text: String, entry: WalletDescriptor)] = []
+        for entry in own.descriptors {
+            let secret = isPrivate ? entry.privateDescriptor : nil
+            rows.append((secret?.text(isPrivate: true) ?? entry.watch.text(), entry))
+        }
+        rows.sort { $0.text < $1.text }
+        let list = rows.map { text, entry -> JSON in
+            var object: JSONObject = [
+                "desc": .string(text), "timestamp": .int(entry.timestamp), "active": .bool(entry.isActive),
+            ]
+            if entry.isActive { object.append("internal", .bool(entry.isInternal)) }
+            if entry.isRanged {
+                object.append(
+                    "range", [.int(entry.rangeStart), .int(max(entry.rangeStart, entry.rangeEnd &- 1))])
+                object.append("next", .int(entry.next))
+                object.append("next_index", .int(entry.next))
+            }
+            return .object(object)
+        }
+        return ["wallet_name": .string(own.name), "descriptors": .array(list)]
+    }
+
+    fileprivate func hdKeys(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let options = WalletOptions(call[0]?.objectValue)
+        let isPrivate = try options.bool("private", default: false)
+        if isPrivate { try requireUnlocked(wallet) }
+        let activeOnly = try options.bool("active_only", default: false)
+        let network = configuration.network.addressNetwork
+        var rows: [(key: ExtendedKey, descriptors: [JSON])] = []
+        for entry in wallets.wallets[wallet].descriptors where entry.isActive || !activeOnly {
+            for key in (entry.privateDescriptor ?? entry.watch).keys {
+                guard case .extended(let extended) = key.root else { continue }
+                let row: JSON = ["desc": .string(entry.watch.text()), "active": .bool(entry.isActive)]
+                if let at = rows.firstIndex(where: { $0.key.neutered == extended.neutered }) {
+                    rows[at].descriptors.append(row)
+                } else {
+                    rows.append((extended, [row]))
+                }
+            }
+        }
+        return .array(
+            rows.map { key, descriptors in
+                var object: JSONObject = [
+                    "xpub": .string(key.neutered.text(network: network)), "has_private": .bool(key.isPrivate),
+                ]
+                if isPrivate, key.isPrivate { object.append("xprv", .string(key.text(network: network))) }
+                object.append("descriptors", .array(descriptors))
+                return .object(object)
+            })
+    }
+
+    // MARK: Adding
+
+    fileprivate mutating func createDescriptors(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON
+    {
+        let name = try call.string(0)
+        guard let type = AddressType(rawValue: name) else {
+            throw .notFound("Unknown address type '\(name)'")
+        }
+        try requirePrivateKeys(wallet)
+        try requireUnlocked(wallet)
+        let options = WalletOptions(call[1]?.objectValue)
+        let network = configuration.network.addressNetwork
+        var master: ExtendedKey?
+        for entry in wallets.wallets[wallet].descriptors where entry.isActive {
+            for key in entry.privateDescriptor?.keys ?? [] {
+                guard case .extended(let extended) = key.root, extended.isPrivate else { continue }
+                if let wanted = options["hdkey"]?.stringValue,
+                    extended.neutered.text(network: network) != wanted
+                {
+                    continue
+                }
+                if let master, master != extended {
+                    throw .wallet(
+                        "Unable to determine which HD key to use from active descriptors. "
+                            + "Please specify with 'hdkey'")
+                }
+                master = extended
+            }
+        }
+        guard let master else {
+            throw .wallet(
+                "Unable to determine which HD key to use from active descriptors. "
+                    + "Please specify with 'hdkey'")
+        }
+        var made: [JSON] = []
+        var branches = [false, true]
+        if let isInternal = options["internal"]?.boolValue { branches = [isInternal] }
+        for isInternal in branches {
+            var key = KeyExpression(root: .extended(master))
+            let coin: UInt32 = network == .mainnet ? 0 : 1
+            key.path = [type.purpose, coin, 0].map { $0 | ExtendedKey.hardened } + [isInternal ? 1 : 0]
+            key.wildcard = .normal
+            let secret = OutputDescriptor(type.expression(key), network: network)
+            guard let watch = secret.normalized else { continue }
+            if wallets.wallets[wallet].descriptors.contains(where: { $0.watch == watch }) {
+                throw .wallet("Descriptor already exists")
+            }
+            wallets.add(
+                WalletDescriptor(
+                    watch: watch, secrets: .plain(secret), timestamp: unixTime(at: call.now), isActive: true,
+                    isInternal: isInternal, range: 0..<UInt32(wallets.gap), next: 0), to: wallet)
+            made.append(.string(watch.text()))
+        }
+        return ["descs": .array(made)]
+    }
+
+    fileprivate mutating func importDescriptors(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON
+    {
+        try requireUnlocked(wallet)
+        let requests = try call.array(0) ?? []
+        let tipTime = chain.tip.medianTime
+        var earliest: UInt32?
+        var answers: [JSON] = []
+        for request in requests {
+            let timestamp = try Self.timestamp(request["timestamp"], now: tipTime)
+            var warnings: [JSON] = []
+            var object = JSONObject()
+            do throws(RPCError) {
+                try importDescriptor(request, timestamp: timestamp, wallet, warnings: &warnings)
+                object.append("success", true)
+                earliest = min(earliest ?? timestamp, timestamp)
+            } catch {
+                object.append("success", false)
+                object.append("error", error.json)
+            }
+            if !warnings.isEmpty { object.append("warnings", .array(warnings)) }
+            answers.append(.object(object))
+        }
+        if let earliest {
+            // Two hours of leeway, as block times are not exact.
+            let from = earliest > 7_200 ? earliest - 7_200 : 0
+            var start = chain.height + 1
+            for height in 1...max(1, chain.height) {
+                guard let entry = chain.entry(at: height), entry.header.time >= from else { continue }
+                start = height
+                break
+            }
+            rescan(wallet, from: start, to: chain.height)
+            for entry in mempool.entries {
+                var changes = Wallet.Changes()
+                wallets.wallets[wallet].entered(
+                    entry.transaction, now: unixTime(at: call.now), gap: wallets.gap, into: &changes)
+                wallets.mark(changes, wallet)
+            }
+        }
+        return .array(answers)
+    }
+
+    private static func timestamp(_ value: JSON?, now: UInt32) throws(RPCError) -> UInt32 {
+        guard let value else { throw .type("Missing required timestamp field for key") }
+        if value.stringValue == "now" { return now }
+        guard case .number = value, let number = value.int64 else {
+            throw .type(
+                "Expected number or \"now\" timestamp value for key. got type \(value.typeName)")
+        }
+        return UInt32(clamping: max(1, number))
+    }
+
+    /// What an import asks for, checked.
+    private struct Import {
+        var isActive: Bool
+        var isInternal: Bool?
+        var label: String?
+        var range: Range<UInt32>
+        var next: UInt32
+    }
+
+    private mutating func importDescriptor(
+        _ request: JSON, timestamp: UInt32, _ wallet: Int, warnings: inout [JSON]
+    ) throws(RPCError) {
+        guard let text = request["desc"]?.stringValue else { throw .parameter("Descriptor not found.") }
+        let all = try descriptors(text, requiresChecksum: true)
+        let asked = try check(request, all, warnings: &warnings)
+        let own = wallets.wallets[wallet]
+        let hasSecrets = all.contains(where: \.hasPrivateKeys)
+        if !own.hasPrivateKeys, hasSecrets {
+            throw .wallet("Cannot import private keys to a wallet with private keys disabled")
+        }
+        for (position, descriptor) in all.enumerated() {
+            guard descriptor.isDerivable, let watch = descriptor.normalized else {
+                throw .wallet(
+                    "Cannot expand descriptor. Probably because of hardened derivations without private keys "
+                        + "provided")
+            }
+            if own.hasPrivateKeys {
+                guard hasSecrets else {
+                    throw .wallet(
+                        "Cannot import descriptor without private keys to a wallet with private keys enabled")
+                }
+                if !descriptor.keys.allSatisfy(\.isPrivate) {
+                    warnings.append(
+                        "Not all private keys provided. Some wallet functionality may return unexpected errors"
+                    )
+                }
+                if own.encryption != nil, !watch.isDerivable {
+                    throw .wallet(
+                        "A hardened range cannot be kept in an encrypted wallet: its scripts need the private "
+                            + "key")
+                }
+            }
+            let isInternal = all.count == 2 ? position == 1 : asked.isInternal ?? false
+            try add(
+                watch, hasSecrets ? .plain(descriptor) : .none, asked, timestamp, isInternal, wallet,
+                warnings: &warnings)
+        }
+    }
+
+    private mutating func add(
+        _ watch: OutputDescriptor, _ secrets: WalletDescriptor.Secrets, _ asked: Import, _ timestamp: UInt32,
+        _ isInternal: Bool, _ wallet: Int, warnings: inout [JSON]
+    ) throws(RPCError) {
+        var isActive = asked.isActive
+        if isActive, AddressType(watch.expression) == nil {
+            warnings.append("Unknown output type, cannot set descriptor to active.")
+            isActive = false
+        }
+        let number: Int
+        if let known = wallets.wallets[wallet].descriptors.firstIndex(where: { $0.watch == watch }) {
+            let entry = wallets.wallets[wallet].descriptors[known]
+            guard asked.range.lowerBound <= entry.rangeStart, asked.range.upperBound >= entry.rangeEnd else {
+                throw .wallet(
+                    "Could not add descriptor '\(watch.text())': new range must include current range = "
+                        + "[\(entry.rangeStart),\(max(entry.rangeEnd, 1) - 1)]")
+            }
+            number = known
+            wallets.wallets[wallet].extend(known, to: asked.range.upperBound)
+            wallets.wallets[wallet].descriptors[known].timestamp = min(entry.timestamp, timestamp)
+            if isActive {
+                for other in wallets.wallets[wallet].activate(known, isInternal: isInternal) {
+                    wallets.markDescriptor(wallet, other)
+                }
+            } else {
+                wallets.wallets[wallet].descriptors[known].isActive = false
+            }
+            wallets.markDescriptor(wallet, known)
+        } else {
+            guard wallets.wallets[wallet].descriptors.count < ChainLimits.walletDescriptors else {
+                throw .wallet("A wallet holds at most \(ChainLimits.walletDescriptors) descriptors")
+            }
+            number = wallets.add(
+                WalletDescriptor(
+                    watch: watch, secrets: secrets, timestamp: timestamp, isActive: isActive,
+                    isInternal: isInternal, range: asked.range, next: asked.next), to: wallet)
+        }
+        wallets.wallets[wallet].topUp(number, gap: wallets.gap)
+        wallets.wallets[wallet].flags.remove(.isBlank)
+        wallets.markHeader(wallet)
+        // Transactions that the wallet has may pay to the new scripts.
+        for known in wallets.wallets[wallet].transactions.indices { wallets.wallets[wallet].register(known) }
+        guard !isInternal, let script = wallets.wallets[wallet].descriptors[number].scripts(at: 0).first,
+            !watch.isRanged, let address = wallets.wallets[wallet].address(script)
+        else { return }
+        wallets.setLabel(wallet, address, asked.label ?? "", purpose: "receive")
+    }
+
+    private func check(
+        _ request: JSON, _ all: [OutputDescriptor], warnings: inout [JSON]
+    ) throws(RPCError) -> Import {
+        let first = all[0]
+        var asked = Import(
+            isActive: request["active"]?.boolValue ?? false, isInternal: request["internal"]?.boolValue,
+            label: nil, range: 0..<1, next: 0)
+        if request["label"] != nil { asked.label = try Self.label(request["label"]) }
+        if all.count > 1, asked.isInternal != nil {
+            throw .notFound("Cannot have multipath descriptor while also specifying 'internal'")
+        }
+        if !first.isRanged {
+            if request["range"] != nil {
+                throw .parameter("Range should not be specified for an un-ranged descriptor")
+            }
+        } else if let value = request["range"] {
+            let range = try Self.range(value)
+            asked.range = range.lowerBound..<range.upperBound + 1
+        } else {
+            warnings.append("Range not given, using default keypool range")
+            asked.range = 0..<UInt32(wallets.gap)
+        }
+        asked.next = asked.range.lowerBound
+        if first.isRanged, let next = request["next_index"]?.int64 {
+            guard next >= Int64(asked.range.lowerBound), next < Int64(asked.range.upperBound) else {
+                throw .parameter("next_index is out of range")
+            }
+            asked.next = UInt32(next)
+        }
+        if asked.isActive, !first.isRanged { throw .parameter("Active descriptors must be ranged") }
+        if asked.label != nil {
+            if all.count > 1 { throw .parameter("Multipath descriptors should not have a label") }
+            if first.isRanged { throw .parameter("Ranged descriptors should not have a label") }
+            if asked.isInternal == true { throw .parameter("Internal addresses should not have a label") }
+        }
+        if asked.isActive, !first.isSingleType {
+            throw .wallet("Combo descriptors cannot be set to active")
+        }
+        return asked
+    }
+
+    // MARK: Rescanning
+
+    fileprivate mutating func rescanBlockchain(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let start = Int(clamping: try call.optionalInt(0) ?? 0)
+        guard (0...chain.height).contains(start) else { throw .parameter("Invalid start_height") }
+        var stop = chain.height
+        if let given = try call.optionalInt(1) {
+            stop = Int(clamping: given)
+            guard (0...chain.height).contains(stop) else { throw .parameter("Invalid stop_height") }
+            guard stop >= start else {
+                throw .parameter("stop_height must be greater than start_height")
+            }
+        }
+        rescan(wallet, from: start, to: stop)
+        return ["start_height": .int(start), "stop_height": .int(stop)]
+    }
+}

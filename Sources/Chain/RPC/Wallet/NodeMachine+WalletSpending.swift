@@ -1,0 +1,748 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+extension RPCMethod {
+    private static let sendOptions =
+        "options:obj(add_inputs:bool,include_unsafe:bool,add_to_wallet:bool,change_address:str,"
+        + "change_position:num,change_type:str,fee_rate,include_watching:bool,inputs:arr,locktime:num,"
+        + "lock_unspents:bool,psbt:bool,subtract_fee_from_outputs:arr,solving_data:obj,max_tx_weight:num,"
+        + "replaceable:bool,minconf:num,maxconf:num)?"
+
+    static let walletSpending: [RPCMethod] = [
+        RPCMethod(
+            wallet: "bumpfee",
+            "txid:hex options:obj(conf_target:num,fee_rate,replaceable:bool,"
+                + "estimate_mode:str,outputs:arr,original_change_index:num)?",
+            "Replaces a transaction of the pool by one that pays more."
+        ) { node, wallet, call, effects throws(RPCError) in
+            try node.bumpFee(wallet, call, asPSBT: false, into: &effects)
+        },
+        RPCMethod(
+            wallet: "fundrawtransaction",
+            "hexstring:hex options:any? iswitness:bool?",
+            "Adds inputs to a transaction until they suffice, and change."
+        ) { node, wallet, call, _ throws(RPCError) in try node.fundRaw(wallet, call) },
+        RPCMethod(
+            wallet: "psbtbumpfee",
+            "txid:hex options:obj(conf_target:num,fee_rate,replaceable:bool,"
+                + "estimate_mode:str,outputs:arr,original_change_index:num)?",
+            "As bumpfee, to a PSBT."
+        ) { node, wallet, call, effects throws(RPCError) in
+            try node.bumpFee(wallet, call, asPSBT: true, into: &effects)
+        },
+        RPCMethod(
+            wallet: "send",
+            "outputs:any conf_target:num? estimate_mode:str? fee_rate:amount? \(sendOptions) version:num?",
+            "Sends to outputs, or makes a PSBT that would."
+        ) { node, wallet, call, effects throws(RPCError) in try node.send(wallet, call, into: &effects) },
+        RPCMethod(
+            wallet: "sendall",
+            "recipients:arr conf_target:num? estimate_mode:str? fee_rate:amount? options:obj(add_to_wallet:bool,"
+                + "fee_rate,include_watching:bool,inputs:arr,locktime:num,lock_unspents:bool,psbt:bool,"
+                + "send_max:bool,minconf:num,maxconf:num,version:num,solving_data:obj,replaceable:bool)?",
+            "Sends all that the wallet has."
+        ) { node, wallet, call, effects throws(RPCError) in try node.sendAll(wallet, call, into: &effects) },
+        RPCMethod(
+            wallet: "sendmany",
+            "dummy:str? amounts:obj minconf:num? comment:str? subtractfeefrom:arr? replaceable:bool? "
+                + "conf_target:num? estimate_mode:str? fee_rate:amount? verbose:bool?",
+            "Sends to several addresses."
+        ) { node, wallet, call, effects throws(RPCError) in try node.sendMany(wallet, call, into: &effects) },
+        RPCMethod(
+            wallet: "sendtoaddress",
+            "address:str amount:amount comment:str? comment_to:str? subtractfeefromamount:bool? "
+                + "replaceable:bool? conf_target:num? estimate_mode:str? avoid_reuse:bool? fee_rate:amount? "
+                + "verbose:bool?", "Sends an amount to an address."
+        ) { node, wallet, call, effects throws(RPCError) in
+            try node.sendToAddress(wallet, call, into: &effects)
+        },
+        RPCMethod(
+            wallet: "walletcreatefundedpsbt",
+            "inputs:arr? outputs:any locktime:num? options:any? bip32derivs:bool? version:num? psbt_version:num?",
+            "Makes a PSBT of outputs and of inputs that suffice for them."
+        ) { node, wallet, call, _ throws(RPCError) in try node.createFundedPSBT(wallet, call) },
+    ]
+}
+
+// MARK: - Sending
+
+extension NodeMachine {
+    fileprivate mutating func sendToAddress(
+        _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let text = try call.string(0)
+        let script = try address(text, or: "Invalid Bitcoin address: \(text)")
+        let amount = try call.amount(1)
+        let fee = try FeeChoice.rate(
+            feeRate: call[9], target: call[6], mode: try call.optionalString(7),
+            fallback: configuration.walletFeeRate)
+        var request = PaymentRequest(
+            outputs: [TransactionOutput(value: amount, scriptPubKey: script)], feeRate: fee.rate)
+        if try call.optionalBool(4) ?? false { request.feePayers = [0] }
+        request.isReplaceable = try call.optionalBool(5) ?? true
+        var notes: [(String, String)] = []
+        if let note = try call.optionalString(2), !note.isEmpty { notes.append(("comment", note)) }
+        if let note = try call.optionalString(3), !note.isEmpty { notes.append(("to", note)) }
+        return try pay(
+            wallet, request, notes: notes, isVerbose: try call.optionalBool(10) ?? false,
+            isExplicit: fee.isExplicit, at: call.now, into: &effects)
+    }
+
+    fileprivate mutating func sendMany(
+        _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        if let dummy = try call.optionalString(0), !dummy.isEmpty {
+            throw .parameter("Dummy value must be set to \"\"")
+        }
+        let network = configuration.network.addressNetwork
+        let payments = try TransactionDraft.payments(call[1], network: network)
+        let fee = try FeeChoice.rate(
+            feeRate: call[8], target: call[6], mode: try call.optionalString(7),
+            fallback: configuration.walletFeeRate)
+        var request = PaymentRequest(outputs: payments.map(\.output), feeRate: fee.rate)
+        request.feePayers = try feePayers(call[4], payments)
+        request.isReplaceable = try call.optionalBool(5) ?? true
+        var notes: [(String, String)] = []
+        if let note = try call.optionalString(3), !note.isEmpty { notes.append(("comment", note)) }
+        return try pay(
+            wallet, request, notes: notes, isVerbose: try call.optionalBool(9) ?? false,
+            isExplicit: fee.isExplicit, at: call.now, into: &effects)
+    }
+
+    /// Outputs that pay the fee: addresses, or positions.
+    private func feePayers(
+        _ value: JSON?, _ payments: [TransactionDraft.Payment]
+    ) throws(RPCError) -> [Int] {
+        var indices: [Int] = []
+        for entry in value?.arrayValue ?? [] {
+            let index: Int
+            if let text = entry.stringValue {
+                guard let found = payments.firstIndex(where: { $0.address == text }) else {
+                    throw .parameter(
+                        "Invalid parameter 'subtract fee from output', destination \(text) not found in tx "
+                            + "outputs")
+                }
+                index = found
+            } else if let number = entry.int64 {
+                guard number >= 0 else {
+                    throw .parameter(
+                        "Invalid parameter 'subtract fee from output', negative position: \(number)")
+                }
+                guard number < payments.count else {
+                    throw .parameter(
+                        "Invalid parameter 'subtract fee from output', position too large: \(number)")
+                }
+                index = Int(number)
+            } else {
+                throw .parameter(
+                    "Invalid parameter 'subtract fee from output', invalid value type: \(entry.typeName)")
+            }
+            guard !indices.contains(index) else {
+                throw .parameter(
+                    "Invalid parameter 'subtract fee from output', duplicated position: \(index)")
+            }
+            indices.append(index)
+        }
+        return indices.sorted()
+    }
+
+    private mutating func pay(
+        _ wallet: Int, _ request: PaymentRequest, notes: [(String, String)], isVerbose: Bool,
+        isExplicit: Bool, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        try requirePrivateKeys(wallet)
+        try requireUnlocked(wallet)
+        let payment = try plan(wallet, request, code: -6)
+        let signed = try signed(payment, wallet)
+        try commit(signed, wallet, notes: notes, at: now, into: &effects)
+        let txid = JSON.string(signed.txid.displayHex)
+        guard isVerbose else { return txid }
+        return ["txid": txid, "fee_reason": isExplicit ? "PayTxFee set" : "Fallback fee"]
+    }
+
+    mutating func plan(
+        _ wallet: Int, _ request: PaymentRequest, code: Int
+    ) throws(RPCError) -> Payment {
+        let least = ChainLimits.relayFeeRate
+        guard request.feeRate >= least else {
+            throw RPCError(
+                code: code,
+                message: "Fee rate (\(Self.rateText(request.feeRate)) sat/vB) is lower than the minimum fee "
+                    + "rate setting (\(Self.rateText(least)) sat/vB)")
+        }
+        do throws(PaymentError) { return try wallets.plan(wallet, request, walletView) } catch {
+            throw RPCError(code: code, message: error.message)
+        }
+    }
+
+    private static func rateText(_ rate: Int64) -> String {
+        let digits = String(rate % 1_000)
+        return "\(rate / 1_000).\(String(repeating: "0", count: 3 - digits.count))\(digits)"
+    }
+
+    /// All that the wallet can sign of what a transaction spends.
+    func signingKnowledge(_ wallet: Int, _ spent: [TransactionOutput?], withSecrets: Bool = true)
+        -> SpendingKnowledge
+    {
+        var knowledge = SpendingKnowledge()
+        for output in spent {
+            guard let output,
+                let own = wallets.wallets[wallet].knowledge(
+                    of: output.scriptPubKey, withSecrets: withSecrets)
+            else { continue }
+            knowledge.merge(own)
+        }
+        return knowledge
+    }
+
+    private func signed(_ payment: Payment, _ wallet: Int) throws(RPCError) -> Transaction {
+        var signing = RawSigning(payment.transaction, spending: payment.spent, hashType: nil)
+        signing.sign(knowing: signingKnowledge(wallet, payment.spent))
+        guard signing.isComplete else { throw .wallet("Signing transaction failed") }
+        return signing.transaction
+    }
+
+    /// Into the pool and into the wallet's books.
+    private mutating func commit(
+        _ transaction: Transaction, _ wallet: Int, notes: [(String, String)], at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) {
+        do throws(Rejection) { _ = try submit(transaction, at: now, into: &effects) } catch {
+            throw .wallet("Error: The transaction was rejected! Reason given: \(error.reason)")
+        }
+        mempool.unbroadcast.insert(transaction.txid)
+        guard !notes.isEmpty, let number = wallets.wallets[wallet].transactionIndex[transaction.txid] else {
+            return
+        }
+        wallets.wallets[wallet].update(number) { entry in
+            for (key, value) in notes { entry.setNote(key, String(value.prefix(ChainLimits.walletText))) }
+        }
+        wallets.markTransaction(wallet, number)
+    }
+
+    // MARK: - Options
+
+    /// A request with what the options say of inputs, change and locks.
+    private func request(
+        _ wallet: Int, _ payments: [TransactionDraft.Payment], _ options: WalletOptions,
+        inputs: [TransactionInput], feeRate: Int64
+    ) throws(RPCError) -> PaymentRequest {
+        var request = PaymentRequest(outputs: payments.map(\.output), feeRate: feeRate)
+        request.knowledge = try solvingKnowledge(options["solving_data"])
+        request.presets = try presets(wallet, inputs, options)
+        request.addsInputs = try options.bool("add_inputs", default: request.presets.isEmpty)
+        request.feePayers = try feePayers(
+            options["subtract_fee_from_outputs", "subtractFeeFromOutputs"], payments)
+        request.isReplaceable = try options.bool("replaceable", default: true)
+        request.filter.includesUnsafe = try options.bool("include_unsafe", default: false)
+        request.filter.minDepth = Int(clamping: try options.int("minconf") ?? 0)
+        request.filter.maxDepth = Int(clamping: try options.int("maxconf") ?? 9_999_999)
+        guard request.filter.minDepth >= 0 else { throw .parameter("Negative minconf") }
+        guard request.filter.minDepth <= request.filter.maxDepth else {
+            throw .parameter(
+                "maxconf can't be lower than minconf: \(request.filter.maxDepth) < \(request.filter.minDepth)"
+            )
+        }
+        if let weight = try options.int("max_tx_weight") {
+            guard (240...400_000).contains(weight) else {
+                throw .parameter("Maximum transaction weight must be between 240 and 400000")
+            }
+            request.maxWeight = Int(weight)
+        }
+        if let text = options["change_address", "changeAddress"]?.stringValue {
+            if options["change_type"] != nil {
+                throw .parameter("Cannot specify both change address and address type options")
+            }
+            request.changeScript = try address(text, or: "Change address must be a valid bitcoin address")
+        }
+        if let position = try options.int("change_position", "changePosition"), position >= 0 {
+            guard position <= payments.count else { throw .parameter("changePosition out of bounds") }
+            request.changePosition = Int(position)
+        }
+        if let name = options["change_type"]?.stringValue {
+            guard let type = AddressType(rawValue: name) else {
+                throw .notFound("Unknown change type '\(name)'")
+            }
+            request.changeType = type
+        }
+        return request
+    }
+
+    private func presets(
+        _ wallet: Int, _ inputs: [TransactionInput], _ options: WalletOptions
+    ) throws(RPCError) -> [PaymentRequest.Preset] {
+        var weights: [OutPoint: Int] = [:]
+        for entry in (options["input_weights"]?.arrayValue ?? []) + (options["inputs"]?.arrayValue ?? []) {
+            guard let weight = entry["weight"]?.int64 else { continue }
+            guard weight >= 165 else {
+                throw .parameter(
+                    "Invalid parameter, weight cannot be less than 165 (41 bytes (size of outpoint "
+                        + "+ sequence + empty scriptSig) * 4 (witness scaling factor)) + 1 (empty witness)")
+            }
+            guard weight <= ChainLimits.standardWeight else {
+                throw .parameter(
+                    "Invalid parameter, weight cannot be greater than the maximum standard tx weight of 400000"
+                )
+            }
+            weights[try TransactionDraft.outPoint(entry)] = Int(weight)
+        }
+        var presets: [PaymentRequest.Preset] = []
+        for input in inputs {
+            let outPoint = input.previousOutput
+            let known = wallets.wallets[wallet].transaction(outPoint.txid)?.transaction.outputs
+            let index = Int(outPoint.index)
+            let own = known.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+            guard let output = own ?? unspentOutput(outPoint) else {
+                throw .wallet("Unable to find UTXO for external input")
+            }
+            presets.append(
+                PaymentRequest.Preset(
+                    outPoint: outPoint, output: output, sequence: input.sequence, weight: weights[outPoint]))
+        }
+        return presets
+    }
+
+    /// Keys, scripts and descriptors that a caller tells, so that foreign inputs can be measured.
+    private func solvingKnowledge(_ value: JSON?) throws(RPCError) -> SpendingKnowledge {
+        var knowledge = SpendingKnowledge()
+        for entry in value?["pubkeys"]?.arrayValue ?? [] {
+            let text = entry.stringValue ?? ""
+            guard let bytes = [UInt8](hex: text), let point = PublicKey(bytes: bytes) else {
+                throw .notFound("Pubkey \"\(text)\" must be cryptographically valid.")
+            }
+            let key = DerivedKey(point: point, isCompressed: bytes.count == 33)
+            knowledge.add(key)
+            knowledge.add(redeemScript: .p2wpkh(key.identifier))
+        }
+        for entry in value?["scripts"]?.arrayValue ?? [] {
+            guard let script = Script(hex: entry.stringValue ?? "") else {
+                throw .notFound("'\(entry.stringValue ?? "")' is not hex")
+            }
+            knowledge.add(redeemScript: script)
+            knowledge.add(witnessScript: script)
+        }
+        for entry in value?["descriptors"]?.arrayValue ?? [] { knowledge.merge(try expand(entry).knowledge) }
+        return knowledge
+    }
+
+    // MARK: - Funding
+
+    fileprivate mutating func fundRaw(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let text = try call.string(0)
+        guard let bytes = [UInt8](hex: text) else { throw .decode("TX decode failed") }
+        // A transaction without inputs is read in the old form.
+        let isWitness = try call.optionalBool(2)
+        let readings = [
+            isWitness == nil || isWitness == false ? try? Transaction(bytes: bytes, witness: false) : nil,
+            isWitness == nil || isWitness == true ? try? Transaction(bytes: bytes) : nil,
+        ]
+        guard let given = readings.compactMap({ $0 }).first else { throw .decode("TX decode failed") }
+        let options = WalletOptions(call[1]?.objectValue)
+        try options.check(WalletOptions.common)
+        let fee = try FeeChoice.rate(
+            feeRate: options["fee_rate"], target: options["conf_target"],
+            mode: options["estimate_mode"]?.stringValue, old: options["feeRate"],
+            fallback: configuration.walletFeeRate)
+        let payments = given.outputs.map { TransactionDraft.Payment(output: $0, address: nil) }
+        var request = try request(wallet, payments, options, inputs: given.inputs, feeRate: fee.rate)
+        request.addsInputs = try options.bool("add_inputs", default: true)
+        request.lockTime = given.lockTime
+        request.version = given.version
+        let payment = try plan(wallet, request, code: -4)
+        lockIfAsked(wallet, payment, options)
+        // Scripts that came with the given inputs stay.
+        var inputs = payment.transaction.inputs
+        for index in given.inputs.indices where index < inputs.count {
+            inputs[index].scriptSig = given.inputs[index].scriptSig
+            inputs[index].witness = given.inputs[index].witness
+        }
+        let funded = Transaction(
+            version: given.version, inputs: inputs, outputs: payment.transaction.outputs,
+            lockTime: given.lockTime)
+        return [
+            "hex": .string(funded.bytes().hex), "fee": .amount(satoshi: payment.fee),
+            "changepos": .int(payment.changePosition ?? -1),
+        ]
+    }
+
+    fileprivate mutating func createFundedPSBT(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let options = WalletOptions(call[3]?.objectValue)
+        try options.check(WalletOptions.common)
+        let fee = try FeeChoice.rate(
+            feeRate: options["fee_rate"], target: options["conf_target"],
+            mode: options["estimate_mode"]?.stringValue, old: options["feeRate"],
+            fallback: configuration.walletFeeRate)
+        let payments = try TransactionDraft.payments(
+            call[1], network: configuration.network.addressNetwork)
+        let lock = try TransactionDraft.lockTime(call[2])
+        let inputs = try TransactionDraft.inputs(
+            try call.array(0) ?? [], lockTime: lock,
+            replaceable: try options.bool("replaceable", default: true))
+        var request = try request(wallet, payments, options, inputs: inputs, feeRate: fee.rate)
+        if call[2] != nil { request.lockTime = lock }
+        if let version = try call.optionalInt(5) {
+            guard (1...3).contains(version) else {
+                throw .parameter("Invalid parameter, version out of range(1~3)")
+            }
+            request.version = UInt32(version)
+        }
+        let psbtVersion = try RPCMethod.psbtVersion(call, 6)
+        let payment = try plan(wallet, request, code: -4)
+        lockIfAsked(wallet, payment, options)
+        var psbt = PSBT(payment.transaction, version: psbtVersion)
+        _ = fill(
+            &psbt, wallet, signs: false, hashType: nil, derivations: try call.optionalBool(4) ?? true,
+            finalizes: false)
+        return [
+            "psbt": .string(psbt.base64), "fee": .amount(satoshi: payment.fee),
+            "changepos": .int(payment.changePosition ?? -1),
+        ]
+    }
+
+    private mutating func lockIfAsked(_ wallet: Int, _ payment: Payment, _ options: WalletOptions) {
+        guard options["lock_unspents", "lockUnspents"]?.boolValue ?? false else { return }
+        for input in payment.transaction.inputs
+        where !wallets.wallets[wallet].isLockedCoin(input.previousOutput) {
+            wallets.wallets[wallet].lockedCoins.append(
+                Wallet.LockedCoin(outPoint: input.previousOutput, isPersistent: false))
+        }
+    }
+
+    // MARK: - send and sendall
+
+    fileprivate mutating func send(
+        _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let options = WalletOptions(call[4]?.objectValue)
+        try options.check(WalletOptions.common)
+        let fee = try FeeChoice.rate(
+            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
+            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue,
+            fallback: configuration.walletFeeRate)
+        let payments = try TransactionDraft.payments(
+            call[0], network: configuration.network.addressNetwork)
+        let lock = try TransactionDraft.lockTime(options["locktime"])
+        let inputs = try TransactionDraft.inputs(
+            options["inputs"]?.arrayValue ?? [], lockTime: lock,
+            replaceable: try options.bool("replaceable", default: true))
+        var request = try request(wallet, payments, options, inputs: inputs, feeRate: fee.rate)
+        if options["locktime"] != nil { request.lockTime = lock }
+        if let version = try call.optionalInt(5) { request.version = UInt32(clamping: version) }
+        let payment = try plan(wallet, request, code: -4)
+        return try finish(payment, wallet, options, at: call.now, into: &effects)
+    }
+
+    /// Signs what can be signed, and sends it unless a PSBT is wanted or signatures are missing.
+    private mutating func finish(
+        _ payment: Payment, _ wallet: Int, _ options: WalletOptions, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        lockIfAsked(wallet, payment, options)
+        let hasKeys = wallets.wallets[wallet].hasPrivateKeys
+        if hasKeys, options["psbt"]?.boolValue != true { try requireUnlocked(wallet) }
+        var psbt = PSBT(payment.transaction)
+        // A PSBT for others is filled without final scripts first, as Core does.
+        let isComplete = fill(
+            &psbt, wallet, signs: true, hashType: nil, derivations: true, finalizes: true)
+        let wantsPSBT = try options.bool("psbt", default: false)
+        let entersWallet = try options.bool("add_to_wallet", default: true)
+        var object = JSONObject()
+        if isComplete, let transaction = psbt.extracted {
+            if wantsPSBT || !entersWallet {
+                if !wantsPSBT { object.append("hex", .string(transaction.bytes().hex)) }
+            } else {
+                try commit(transaction, wallet, notes: [], at: now, into: &effects)
+            }
+            object.append("txid", .string(transaction.txid.displayHex))
+        }
+        if wantsPSBT || !isComplete {
+            var open = PSBT(payment.transaction)
+            _ = fill(&open, wallet, signs: true, hashType: nil, derivations: true, finalizes: false)
+            object.append("psbt", .string(open.base64))
+        }
+        object.append("complete", .bool(isComplete))
+        return .object(object)
+    }
+
+    fileprivate mutating func sendAll(
+        _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let options = WalletOptions(call[4]?.objectValue)
+        try options.check(WalletOptions.common)
+        let fee = try FeeChoice.rate(
+            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
+            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue,
+            fallback: configuration.walletFeeRate)
+        // Recipients without an amount share what is left.
+        var open: [String] = []
+        var entries: [JSON] = []
+        for recipient in try call.array(0) ?? [] {
+            if let text = recipient.stringValue {
+                open.append(text)
+                entries.append([text: 0])
+            } else {
+                entries.append(recipient)
+            }
+        }
+        guard !open.isEmpty else {
+            throw .parameter(
+                "Must provide at least one address without a specified amount")
+        }
+        let payments = try TransactionDraft.payments(
+            .array(entries), network: configuration.network.addressNetwork)
+        let (coins, sizes, needed) = try coinsForAll(wallet, options, fee.rate)
+        let outputsSize = payments.reduce(BlockChecks.compactSizeLength(payments.count)) {
+            let script = $1.output.scriptPubKey.count
+            return $0 + 8 + BlockChecks.compactSizeLength(script) + script
+        }
+        let hasWitness = sizes.contains { $0.witness > 0 }
+        let weight =
+            4 * (8 + BlockChecks.compactSizeLength(coins.count) + outputsSize + needed)
+            + (hasWitness ? sizes.reduce(2) { $0 + max(1, $1.witness) } : 0)
+        let cost = Policy.fee(rate: fee.rate, virtualSize: (weight + 3) / 4)
+        let total = coins.reduce(Int64(0)) { $0 + $1.output.value }
+        let fixed = payments.reduce(Int64(0)) { $0 + $1.output.value }
+        let rest = total - cost - fixed
+        guard total > cost else {
+            throw RPCError(
+                code: -6,
+                message:
+                    "Total value of UTXO pool too low to pay for transaction. Try using lower feerate or "
+                    + "excluding uneconomic UTXOs with 'send_max' option.")
+        }
+        guard rest > 0 else {
+            throw RPCError(
+                code: -6,
+                message: "Assigned more value to outputs than available funds.")
+        }
+        var outputs = payments.map(\.output)
+        var isFirst = true
+        for index in outputs.indices where payments[index].address.map({ open.contains($0) }) ?? false {
+            outputs[index].value = rest / Int64(open.count) + (isFirst ? rest % Int64(open.count) : 0)
+            isFirst = false
+            guard outputs[index].value >= Policy.dustThreshold(outputs[index]) else {
+                throw RPCError(
+                    code: -6, message: "Dynamically assigned remainder results in dust output.")
+            }
+        }
+        var lock = UInt32(clamping: chain.height)
+        if options["locktime"] != nil { lock = try TransactionDraft.lockTime(options["locktime"]) }
+        let sequence: UInt32 =
+            try options.bool("replaceable", default: true) ? 0xffff_fffd : 0xffff_fffe
+        let transaction = Transaction(
+            version: UInt32(clamping: try options.int("version") ?? 2),
+            inputs: coins.map { TransactionInput(previousOutput: $0.outPoint, sequence: sequence) },
+            outputs: outputs, lockTime: lock)
+        let payment = Payment(
+            transaction: transaction, spent: coins.map(\.output), fee: cost, changePosition: nil)
+        return try finish(payment, wallet, options, at: call.now, into: &effects)
+    }
+
+    /// Every coin, or those that are named; with the bytes of all inputs without witnesses.
+    private func coinsForAll(
+        _ wallet: Int, _ options: WalletOptions, _ rate: Int64
+    ) throws(RPCError) -> (coins: [WalletCoin], sizes: [InputWeights.Size], base: Int) {
+        var filter = CoinFilter()
+        filter.minDepth = Int(clamping: try options.int("minconf") ?? 0)
+        filter.maxDepth = Int(clamping: try options.int("maxconf") ?? 9_999_999)
+        let isSendMax = try options.bool("send_max", default: false)
+        let own = wallets.wallets[wallet]
+        var coins: [WalletCoin] = []
+        if let named = options["inputs"]?.arrayValue {
+            if options["send_max"] != nil {
+                throw .parameter("Cannot combine send_max with specific inputs.")
+            }
+            let view = walletView
+            for entry in named {
+                let outPoint = try TransactionDraft.outPoint(entry)
+                guard own.spent(outPoint, view) == .no else {
+                    throw .parameter(
+                        "Input not available. UTXO (\(outPoint.txid.displayHex):\(outPoint.index)) was already "
+                            + "spent.")
+                }
+                guard let output = own.output(outPoint) else {
+                    throw .parameter(
+                        "Input not found. UTXO (\(outPoint.txid.displayHex):\(outPoint.index)) is not part of "
+                            + "wallet.")
+                }
+                coins.append(
+                    WalletCoin(
+                        outPoint: outPoint,
+                        output: TransactionOutput(value: output.value, scriptPubKey: output.script), depth: 1,
+                        isOwn: true, isSafe: true))
+            }
+        } else {
+            coins = own.coins(walletView, filter)
+        }
+        var weights = InputWeights()
+        var kept: [WalletCoin] = []
+        var sizes: [InputWeights.Size] = []
+        for coin in coins {
+            guard
+                let size = weights.size(of: coin.output.scriptPubKey, in: own, knowing: SpendingKnowledge())
+            else { continue }
+            let cost = Policy.fee(rate: rate, virtualSize: (4 * size.base + size.witness + 3) / 4)
+            if isSendMax, coin.output.value <= cost { continue }
+            kept.append(coin)
+            sizes.append(size)
+        }
+        return (kept, sizes, sizes.reduce(0) { $0 + $1.base })
+    }
+
+    // MARK: - Bumping
+
+    fileprivate mutating func bumpFee(
+        _ wallet: Int, _ call: RPCArguments, asPSBT: Bool, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        if !asPSBT {
+            guard wallets.wallets[wallet].hasPrivateKeys else {
+                throw .wallet(
+                    "bumpfee is not available with wallets that have private keys disabled. Use psbtbumpfee "
+                        + "instead.")
+            }
+            try requireUnlocked(wallet)
+        }
+        let number = try walletTransaction(wallet, call)
+        let options = WalletOptions(call[1]?.objectValue)
+        try options.check([
+            "conf_target", "fee_rate", "replaceable", "estimate_mode", "outputs", "original_change_index",
+            "confTarget",
+        ])
+        let old = wallets.wallets[wallet].transactions[number]
+        let spent = try checkBump(wallet, number)
+        let oldFee =
+            spent.reduce(Int64(0)) { $0 + $1.value }
+            - old.transaction.outputs.reduce(Int64(0)) { $0 + $1.value }
+        let request = try bumpRequest(wallet, old.transaction, spent, oldFee, options)
+        let payment = try plan(wallet, request, code: -4)
+        guard payment.fee > oldFee else {
+            throw .wallet("Fee bump would not pay more than the transaction it replaces")
+        }
+        var object = JSONObject()
+        if asPSBT {
+            var psbt = PSBT(payment.transaction)
+            _ = fill(&psbt, wallet, signs: false, hashType: nil, derivations: true, finalizes: false)
+            object.append("psbt", .string(psbt.base64))
+        } else {
+            let signed = try signed(payment, wallet)
+            try commit(
+                signed, wallet,
+                notes: [("replaces_txid", old.txid.displayHex)]
+                    + old.notes.filter {
+                        $0.key == "comment" || $0.key == "to"
+                    }, at: call.now, into: &effects)
+            wallets.wallets[wallet].update(number) {
+                $0.setNote("replaced_by_txid", signed.txid.displayHex)
+            }
+            wallets.markTransaction(wallet, number)
+            object.append("txid", .string(signed.txid.displayHex))
+        }
+        object.append("origfee", .amount(satoshi: oldFee))
+        object.append("fee", .amount(satoshi: payment.fee))
+        object.append("errors", [])
+        return .object(object)
+    }
+
+    /// Whether a transaction may be replaced; what it spends.
+    private func checkBump(_ wallet: Int, _ number: Int) throws(RPCError) -> [TransactionOutput] {
+        let own = wallets.wallets[wallet]
+        let entry = own.transactions[number]
+        if own.children(of: number).contains(where: { !own.transactions[$0].isConflicted }) {
+            throw .parameter("Transaction has descendants in the wallet")
+        }
+        if let slot = mempool.slot(of: entry.txid), !mempool.entry(slot).children.isEmpty {
+            throw .parameter("Transaction has descendants in the mempool")
+        }
+        guard entry.depth(at: chain.height) == 0 else {
+            throw .wallet("Transaction has been mined, or is conflicted with a mined transaction")
+        }
+        if let other = entry.note("replaced_by_txid") {
+            throw .wallet(
+                "Cannot bump transaction \(entry.txid.displayHex) which was already bumped by transaction "
+                    + other)
+        }
+        let spent = entry.transaction.inputs.compactMap { input in
+            own.output(input.previousOutput).map {
+                TransactionOutput(value: $0.value, scriptPubKey: $0.script)
+            }
+        }
+        guard spent.count == entry.transaction.inputs.count else {
+            throw .wallet("Transaction contains inputs that don't belong to this wallet")
+        }
+        return spent
+    }
+
+    private func bumpRequest(
+        _ wallet: Int, _ old: Transaction, _ spent: [TransactionOutput], _ oldFee: Int64,
+        _ options: WalletOptions
+    ) throws(RPCError) -> PaymentRequest {
+        let own = wallets.wallets[wallet]
+        let size = old.virtualSize
+        let step = max(ChainLimits.relayFeeRate, ChainLimits.walletFeeStep)
+        let fee = try FeeChoice.rate(
+            feeRate: options["fee_rate"], target: options["conf_target", "confTarget"],
+            mode: options["estimate_mode"]?.stringValue, fallback: configuration.walletFeeRate)
+        // Without a rate: what was paid and a step more, or what is usual if that is more.
+        var rate = oldFee * 1_000 / Int64(size) + 1 + step
+        if fee.isExplicit {
+            rate = fee.rate
+            let least = oldFee + Policy.fee(rate: ChainLimits.relayFeeRate, virtualSize: size)
+            let total = Policy.fee(rate: rate, virtualSize: size)
+            guard total >= least else {
+                throw .parameter(
+                    "Insufficient total fee \(JSON.amount(satoshi: total).text), must be at least "
+                        + "\(JSON.amount(satoshi: least).text) (oldFee \(JSON.amount(satoshi: oldFee).text) + "
+                        + "incrementalFee \(JSON.amount(satoshi: least - oldFee).text))")
+            }
+        } else {
+            rate = max(rate, fee.rate)
+        }
+        var changeAt = old.outputs.firstIndex { own.isChange($0.scriptPubKey) }
+        if let given = try options.int("original_change_index") {
+            guard old.outputs.indices.contains(Int(clamping: given)) else {
+                throw .parameter("Change position is out of range")
+            }
+            if options["outputs"] != nil {
+                throw .parameter(
+                    "The options 'outputs' and 'original_change_index' are incompatible. You can only either "
+                        + "specify a new set of outputs, or designate a change output to be recycled.")
+            }
+            changeAt = Int(given)
+        }
+        var outputs = old.outputs
+        var changeScript: Script?
+        if let value = options["outputs"] {
+            outputs = try TransactionDraft.payments(
+                value, network: configuration.network.addressNetwork
+            ).map(\.output)
+        } else if let changeAt {
+            changeScript = outputs.remove(at: changeAt).scriptPubKey
+            // A transaction to nobody else pays to its change alone.
+            if outputs.isEmpty, let changeScript {
+                outputs = [
+                    TransactionOutput(value: old.outputs[changeAt].value, scriptPubKey: changeScript)
+                ]
+            }
+        }
+        var request = PaymentRequest(outputs: outputs, feeRate: rate)
+        if outputs.count == 1, outputs[0].scriptPubKey == changeScript {
+            request.outputs[0].value = spent.reduce(Int64(0)) { $0 + $1.value }
+            request.feePayers = [0]
+        } else {
+            request.changeScript = changeScript
+            request.changePosition = changeScript == nil ? nil : min(changeAt ?? 0, outputs.count)
+        }
+        let isReplaceable = try options.bool("replaceable", default: true)
+        request.presets = zip(old.inputs, spent).map { input, output in
+            PaymentRequest.Preset(
+                outPoint: input.previousOutput, output: output,
+                sequence: isReplaceable ? 0xffff_fffd : 0xffff_fffe)
+        }
+        request.isReplaceable = isReplaceable
+        request.filter.minDepth = 1
+        request.lockTime = old.lockTime
+        request.version = old.version
+        return request
+    }
+}
