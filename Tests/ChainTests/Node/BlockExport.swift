@@ -22,6 +22,15 @@ struct BlockExport {
             for _ in 0..<round { _ = try node.call("sendtoaddress", [.string(address), "1.25"]) }
             node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000_000))
         }
+        try WalletTests.spendScripts(&node, from: "w")
+        for type in ["legacy", "p2sh-segwit", "bech32", "bech32m"] {
+            let own = try node.call("getnewaddress", ["", .string(type)], wallet: "w")
+            for _ in 0..<3 { _ = try node.call("sendtoaddress", [own, 3], wallet: "w") }
+        }
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000_000))
+        // All of them at once, so that inputs of every type stand in one transaction.
+        _ = try node.call("sendall", [[.string(address)]], wallet: "w")
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000_000))
         let below = try #require(node.machine.chain.entry(at: node.machine.chain.height - 3)).hash
         node.handle(.invalidateBlock(below))
         node.handle(.generate(count: 6, script: Script(bytes: [0x52]), maxTries: 1_000_000))

@@ -52,6 +52,11 @@ import Testing
     @Test("Multisig in P2WSH and in taproot's script path is imported, paid to, and spent")
     func scripts() throws {
         var node = try Self.funded()
+        try Self.spendScripts(&node, from: "w")
+    }
+
+    /// Pays to scripts of every form and spends them again.
+    static func spendScripts(_ node: inout NodeUnderTest, from wallet: String) throws {
         let seeds = (1...3).map { [UInt8](repeating: UInt8($0), count: 32) }
         let keys = seeds.compactMap { ExtendedKey(seed: $0)?.text(network: .regtest) }
         let nobody = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
@@ -63,7 +68,7 @@ import Testing
             "tr(\(nobody),sortedmulti_a(2,\(keys[1])/4/*,\(keys[2])/4/*))", "pkh(\(keys[0])/5/*)",
         ]
         _ = try node.call("createwallet", ["m", false, true])
-        let miner = try node.call("getnewaddress", wallet: "w")
+        let miner = try node.call("getnewaddress", wallet: wallet)
         for body in bodies {
             let text = OutputDescriptor.withChecksum(body)
             let imported = try node.call(
@@ -71,7 +76,7 @@ import Testing
                 wallet: "m")
             #expect(imported[0]?["success"] == true, "\(imported.text)")
             let address = try #require(try node.call("deriveaddresses", [.string(text), [2, 2]])[0])
-            _ = try node.call("sendtoaddress", [address, 1], wallet: "w")
+            _ = try node.call("sendtoaddress", [address, 1], wallet: wallet)
         }
         _ = try node.call("generatetoaddress", [1, miner])
         let coins = try #require(try node.call("listunspent", wallet: "m").arrayValue)
