@@ -217,4 +217,16 @@ public enum ChainLimits {
     public static let psbtRecords = 100_000
     /// Scripts that one descriptor may be asked for at once (Core's limit of a range).
     public static let descriptorRange = 1_000_000
+
+    /// ZMQ: subscribers at the same time, over all addresses.
+    public static let publisherSubscribers = 64
+    /// ZMQ: bytes of one frame from a subscriber; they hold a topic's name.
+    public static let publisherFrame = 1_024
+    /// ZMQ: subscriptions of one subscriber; there are five topics.
+    public static let publisherSubscriptions = 64
+
+    /// REST: headers or filter headers of one answer (Core's MAX_REST_HEADERS_RESULTS).
+    public static let restHeaders = 2_000
+    /// REST: outpoints of one getutxos (Core's MAX_GETUTXOS_OUTPOINTS).
+    public static let restOutPoints = 15
 }

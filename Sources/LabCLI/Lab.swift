@@ -18,10 +18,12 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, TranslatorCommand.self, DeviceCommand.self,
             MinerCommand.self, FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
+            BitcoindCommand.self,
             ProfileCommand.self,
         ])
 
     static func main() async {
+        await ForeignCommands.endIfForeign(CommandLine.arguments)
         do {
             let arguments = try ConfigurationFile.expand(
                 Array(CommandLine.arguments.dropFirst()), of: Lab.self)

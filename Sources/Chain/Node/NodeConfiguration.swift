@@ -37,6 +37,12 @@ public struct NodeConfiguration: Sendable {
     public var sessionSeed: [UInt8] = []
     /// What the chain keeps besides blocks and coins.
     public var chain = ChainOptions()
+    /// Who may call the RPC and what its port serves.
+    public var rpc = RPCSettings()
+    /// Which indexes are on.
+    public var indexes = IndexSettings()
+    /// Unix seconds at which the clock stands still from the start on; nil for the wall clock.
+    public var mockTime: UInt32?
 
     // MARK: Peers
 

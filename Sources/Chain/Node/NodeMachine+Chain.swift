@@ -104,21 +104,24 @@ extension NodeMachine {
             case .connected(let id, let block, _):
                 let entry = chain.tree[id]
                 let (_, conflicted) = mempool.blockConnected(block, time: unixTime(at: now))
-                for transaction in conflicted { wallets.transactionDropped(transaction) }
+                drop(conflicted, into: &effects)
                 wallets.connected(block, height: entry.height)
+                publisher.blockConnected(block, into: &effects)
             case .disconnected(_, let block, let spent):
                 wallets.disconnected(block, spent: spent)
+                publisher.blockDisconnected(block, into: &effects)
                 left.insert(contentsOf: block.transactions.dropFirst(), at: 0)
             }
         }
         if changes.contains(where: \.isDisconnection) {
             left.removeAll { chain.transactionIndex[$0.txid] != nil }
             let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
-            for transaction in dropped { wallets.transactionDropped(transaction) }
+            drop(dropped, into: &effects)
             for transaction in left where mempool[transaction.txid] != nil {
                 wallets.transactionAdded(transaction)
             }
         }
+        publishTip(into: &effects)
         if isLate {
             refreshTemplates(at: now, into: &effects)
         } else {
@@ -157,8 +160,9 @@ extension NodeMachine {
         _ transaction: Transaction, _ verdict: MempoolVerdict, relays: Bool = true, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
+        drop(verdict.replaced + verdict.evicted, into: &effects)
         wallets.transactionAdded(transaction)
+        publisher.transactionAdded(transaction, mempoolSequence: mempool.sequence, into: &effects)
         effects.observe(
             .transactionAccepted(transaction.txid, fee: verdict.fee, virtualSize: verdict.virtualSize))
         scheduleTemplateRefresh(at: now)
@@ -172,7 +176,7 @@ extension NodeMachine {
     ) -> PackageVerdict {
         settle(at: now, into: &effects)
         let verdict = mempool.accept(package, rateMax: rateMax, chain: chain, time: unixTime(at: now))
-        for gone in verdict.replaced + verdict.evicted { wallets.transactionDropped(gone) }
+        drop(verdict.replaced + verdict.evicted, into: &effects)
         for transaction in verdict.added {
             guard case .accepted(var found, _, _) = verdict.results[transaction.wtxid] else { continue }
             found.replaced = []

@@ -13,6 +13,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case rpc
         case peer
         case templates
+        case publisher
     }
 
     enum Timer: Int, CaseIterable, Sendable {
@@ -33,7 +34,8 @@ public struct NodeMachine: ~Copyable, DurableMachine {
     var unsettled: [ChainChange] = []
     var wallets: WalletBook
     var provider = TemplateProvider()
-    var rpc = RPCServer()
+    var rpc: RPCServer
+    var publisher: Publisher
     var peers: PeerSet
     var roles: [ConnectionID: Role] = [:]
     var secrets: SecretGenerator
@@ -83,6 +85,9 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         credentials = .issue(
             authority: configuration.templateAuthority, staticKey: configuration.templateStaticKey,
             validFrom: start > 3_600 ? start - 3_600 : 0, notValidAfter: .max)
+        rpc = RPCServer(configuration.rpc)
+        publisher = Publisher(configuration.rpc.publishers)
+        mockTime = configuration.mockTime
         wallets = WalletBook(seed: configuration.secretSeed)
         peers = PeerSet(configuration)
         if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
@@ -104,15 +109,18 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         defer { makeDurable(at: now) }
         settle(at: now, into: &effects)
         switch origin {
-        case .accepted(.rpc, _):
+        case .accepted(.rpc, let address):
             roles[id] = .rpc
-            rpcConnectionOpened(id, into: &effects)
+            rpcConnectionOpened(id, address: address, into: &effects)
         case .accepted(.peerToPeer, let address):
             roles[id] = .peer
             peerConnectionOpened(id, from: address, at: now, into: &effects)
         case .accepted(.templateProvider, _):
             roles[id] = .templates
             templateConnectionOpened(id, into: &effects)
+        case .accepted(let listener, _) where publisher.serves(listener):
+            roles[id] = .publisher
+            publisher.connectionOpened(id, on: listener, into: &effects)
         case .accepted(let listener, _):
             preconditionFailure("the node has no listener \(listener.raw)")
         case .dialed(let dial):
@@ -131,6 +139,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         case .rpc: rpcBytesReceived(bytes, on: id, at: now, into: &effects)
         case .peer: peerBytesReceived(bytes, on: id, at: now, into: &effects)
         case .templates: templateBytesReceived(bytes, on: id, at: now, into: &effects)
+        case .publisher: publisher.bytesReceived(bytes, on: id, into: &effects)
         case nil: break
         }
     }
@@ -142,6 +151,7 @@ public struct NodeMachine: ~Copyable, DurableMachine {
         defer { makeDurable(at: now) }
         switch roles.removeValue(forKey: id) {
         case .rpc: rpc.close(id)
+        case .publisher: publisher.connectionClosed(id)
         case .peer: peerConnectionClosed(id, reason: reason, at: now, into: &effects)
         case .templates:
             if provider.close(id) {

@@ -64,7 +64,7 @@ extension NodeMachine {
         return slot
     }
 
-    fileprivate func rawMempool(_ call: RPCArguments) throws(RPCError) -> JSON {
+    func rawMempool(_ call: RPCArguments) throws(RPCError) -> JSON {
         let isVerbose = try call.optionalBool(0) ?? false
         let tellsSequence = try call.optionalBool(1) ?? false
         let slots = mempool.slotsInMiningOrder

@@ -202,14 +202,31 @@ extension NodeMachine {
         let text = try arguments.string(1)
         let script =
             arguments.method.name == "generatetoaddress"
-            ? try address(text, or: "Error: Invalid address")
-            : try Descriptor.script(text, network: configuration.network.addressNetwork)
+            ? try address(text, or: "Error: Invalid address") : try minedScript(text)
         var tries = UInt64(clamping: try arguments.optionalInt(2) ?? 1_000_000)
         guard count <= ChainLimits.generateBlocks else {
             throw .parameter("nblocks of more than \(ChainLimits.generateBlocks); call again instead")
         }
         let hashes = generate(Int(max(count, 0)), paying: script, tries: &tries, at: now, into: &effects)
         return .array(hashes.map { .string($0.displayHex) })
+    }
+
+    /// The one script of a descriptor that is not ranged; of a combo the witness one, as Core chooses.
+    private func minedScript(_ text: String) throws(RPCError) -> Script {
+        let all = try descriptors(text)
+        guard all.count == 1 else {
+            throw .parameter("Multipath descriptor not accepted")
+        }
+        guard !all[0].isRanged else {
+            throw .parameter(
+                "Ranged descriptor not accepted. Maybe pass through deriveaddresses first?")
+        }
+        guard let scripts = DescriptorExpander(all[0])?.expand(at: 0)?.scripts, let first = scripts.first
+        else {
+            throw .notFound("Cannot derive script without private keys")
+        }
+        // Core's order of a combo: bare key, key hash, witness key hash, wrapped; a compressed key takes the third.
+        return scripts.count == 4 ? scripts[2] : scripts.count == 2 ? scripts[1] : first
     }
 
     /// A block of exactly these transactions, on the tip.
@@ -222,8 +239,8 @@ extension NodeMachine {
         if let address = Address(text, network: network) {
             script = address.scriptPubKey
         } else {
-            do throws(RPCError) { script = try Descriptor.script(text, network: network) } catch {
-                throw .notFound("Error: Invalid address or descriptor")
+            do throws(RPCError) { script = try minedScript(text) } catch {
+                throw error.code == -8 ? error : .notFound("Error: Invalid address or descriptor")
             }
         }
         var chosen: [Transaction] = []

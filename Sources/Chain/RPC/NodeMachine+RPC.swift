@@ -4,7 +4,13 @@ import SansIO
 
 /// JSON-RPC over HTTP: connections, envelopes, batches. The methods are in the neighbouring files.
 extension NodeMachine {
-    mutating func rpcConnectionOpened(_ id: ConnectionID, into effects: inout EffectBuffer<NodeObservation>) {
+    mutating func rpcConnectionOpened(
+        _ id: ConnectionID, address: String, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        guard configuration.rpc.allows(address) else {
+            effects.close(id, .closed("not in rpcallowip: \(address)"))
+            return
+        }
         guard rpc.connections.count < ChainLimits.rpcConnections else {
             effects.send(on: id) {
                 HTTPReply.write(503, type: HTTPReply.plain, body: [], keepsAlive: false, into: &$0)
@@ -59,17 +65,21 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         let path = request.path.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+        if configuration.rpc.servesREST, path.hasPrefix("/rest/") {
+            answerREST(request, on: id, at: now, into: &effects)
+            return
+        }
         var wallet: String?
         if path.hasPrefix("/wallet/") { wallet = Self.percentDecoded(path.dropFirst(8)) }
         if path != "/", wallet == nil {
             refuse(404, [("Cache-Control", "no-store")], "", request, on: id, into: &effects)
         } else if request.method != "POST" {
             refuse(405, [], "JSONRPC server handles only POST requests", request, on: id, into: &effects)
-        } else if !isAuthorized(request.authorization) {
+        } else if let user = authorizedUser(request.authorization) {
+            call(request, user: user, wallet: wallet, on: id, at: now, into: &effects)
+        } else {
             refuse(
                 401, [("WWW-Authenticate", "Basic realm=\"jsonrpc\"")], "", request, on: id, into: &effects)
-        } else {
-            call(request, wallet: wallet, on: id, at: now, into: &effects)
         }
     }
 
@@ -85,20 +95,6 @@ extension NodeMachine {
         }
         effects.observe(.rpcServed(method: "", status: status))
         if !request.keepsAlive { endRPC(id, "answered", into: &effects) }
-    }
-
-    private func isAuthorized(_ header: String?) -> Bool {
-        guard let header, header.hasPrefix("Basic ") else { return false }
-        let given = Array(header.dropFirst(6).utf8)
-        var fits = false
-        for known in [configuration.rpcCredentials, configuration.cookie] {
-            guard let known else { continue }
-            let wanted = Array(Base64.encode(Array(known.utf8)).utf8)
-            guard wanted.count == given.count else { continue }
-            // Every byte is looked at, so that time tells nothing.
-            fits = zip(wanted, given).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0 || fits
-        }
-        return fits
     }
 
     private static func percentDecoded(_ text: Substring) -> String {
@@ -118,7 +114,7 @@ extension NodeMachine {
     }
 
     private mutating func call(
-        _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant,
+        _ request: HTTPRequest, user: String, wallet: String?, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         let parsed: JSON
@@ -127,6 +123,10 @@ extension NodeMachine {
                 RPCAnswer(body: Self.envelope(.failure(.parse), id: .null, isVersion2: false), status: 500),
                 request.keepsAlive, on: id, into: &effects)
             effects.observe(.rpcServed(method: "", status: 500))
+            return
+        }
+        if let list = configuration.rpc.whitelist(of: user), !isListed(parsed, list) {
+            refuse(403, [], "", request, on: id, into: &effects)
             return
         }
         if case .array(let calls) = parsed {
@@ -139,6 +139,13 @@ extension NodeMachine {
         reply(answer, request.keepsAlive, on: id, into: &effects)
     }
 
+    /// Whether every method of the request stands in a user's whitelist.
+    private func isListed(_ request: JSON, _ list: [String]) -> Bool {
+        guard !configuration.rpc.refusesUnlisted || !list.isEmpty else { return false }
+        let calls = request.arrayValue ?? [request]
+        return calls.allSatisfy { list.contains($0["method"]?.stringValue ?? "") }
+    }
+
     private mutating func batch(
         _ calls: [JSON], wallet: String?, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) -> RPCAnswer {
@@ -148,9 +155,9 @@ extension NodeMachine {
                     .failure(.invalidRequest("Batch too large")), id: .null, isVersion2: false),
                 status: 500)
         }
-        // Core leaves out what is no object.
-        let answers = calls.filter { $0.objectValue != nil }.compactMap {
-            one($0, wallet: wallet, at: now, into: &effects).body
+        var answers: [JSON] = []
+        for call in calls {
+            if let answer = one(call, wallet: wallet, at: now, into: &effects).body { answers.append(answer) }
         }
         return answers.isEmpty && !calls.isEmpty
             ? RPCAnswer(body: .none, status: 204) : RPCAnswer(body: .array(answers), status: 200)
@@ -169,8 +176,15 @@ extension NodeMachine {
         let id = object["id"]
         var isVersion2 = false
         if let version = object["jsonrpc"] {
+            if version.stringValue == nil, !version.isNull {
+                return RPCAnswer(
+                    body: Self.envelope(
+                        .failure(.invalidRequest("jsonrpc field must be a string")), id: id, isVersion2: false
+                    ),
+                    status: 400)
+            }
             isVersion2 = version.stringValue == "2.0"
-            if !isVersion2, version.stringValue != "1.0", version.stringValue != "1.1", !version.isNull {
+            if !isVersion2, version.stringValue != "1.0", !version.isNull {
                 return RPCAnswer(
                     body: Self.envelope(
                         .failure(.invalidRequest("JSON-RPC version not supported")), id: id, isVersion2: false

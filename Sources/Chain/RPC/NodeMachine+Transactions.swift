@@ -22,7 +22,7 @@ extension RPCMethod {
 
 /// Raw transactions: looking them up, taking them in.
 extension NodeMachine {
-    fileprivate func rawTransaction(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+    func rawTransaction(_ arguments: RPCArguments) throws(RPCError) -> JSON {
         let txid = try hash(arguments, 0)
         let verbosity = try arguments.verbosity(1, default: 0)
         if txid == configuration.network.genesis.transactions[0].txid {

@@ -2,6 +2,8 @@ extension RPCMethod {
     /// Every method. A topic adds its own table here with one line and keeps everything else in its own files.
     static let all: [RPCMethod] =
         blockchain + control + generating + mining + rawTransactions + utilities
+        + chainStatistics + coinStatistics + proofs + waiting + scripts
+        + notifications + diagnostics
         + mempool + mempoolSubmission
         + network
         + wallet + partiallySigned + scriptUtilities

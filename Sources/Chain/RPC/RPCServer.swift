@@ -18,6 +18,14 @@ struct RPCServer: Sendable {
         var wait: RPCWait
     }
 
+    /// The log's categories that are on.
+    var logCategories: [String] = []
+
+    init(_ settings: RPCSettings) {
+        let names = settings.logCategories
+        logCategories = names.contains(where: LogCategories.isAll) ? LogCategories.all : names
+    }
+
     /// In the order of arrival.
     var connections: [Connection] = []
 

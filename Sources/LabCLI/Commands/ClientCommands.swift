@@ -50,135 +50,48 @@ struct RPCOptions: ParsableArguments {
     }
 }
 
+/// Listed here for `lab --help`; the words go to ``BitcoinCLI`` as they are.
 struct CliCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cli",
-        abstract: "Calls the node's RPC in the manner of bitcoin-cli.",
-        discussion: """
-            Options of bitcoin-cli come before the method: -rpcconnect= -rpcport= -rpcuser= -rpcpassword= \
-            -rpccookiefile= -rpcwallet= -named -regtest -rpcwait -stdin. A parameter that reads as JSON (number, true, \
-            false, null, array, object) is sent as such, everything else as a string.
-
-            Examples:
-              lab cli getblockchaininfo
-              lab cli generatetoaddress 101 "$(lab cli getnewaddress)"
-              lab cli -named sendtoaddress address=bcrt1… amount=0.001
-              lab cli -rpcport=18443 -rpcwallet=lab getbalance
-            """)
+        commandName: "cli", abstract: "Calls the node's RPC in the manner of bitcoin-cli.")
 
     @Argument(parsing: .allUnrecognized, help: "Options of bitcoin-cli, the method, and its parameters.")
     var words: [String] = []
 
-    func run() async throws {
-        let call = try CliCall(words)
-        let client = RPCClient(endpoint: call.endpoint)
-        do {
-            let result = try await call.send(through: client)
-            await client.close()
-            switch result {
-            case .success(let value): Output.line(CliCommand.text(of: value))
-            case .failure(let error):
-                FileHandle.standardError.write(
-                    Data("error code: \(error.code)\nerror message:\n\(error.message)\n".utf8))
-                // As bitcoin-cli: the magnitude of the RPC error.
-                throw ExitCode(Int32(truncatingIfNeeded: min(255, abs(error.code))))
-            }
-        } catch let failure as RPCFailure {
-            Output.fault("\(failure)")
-            throw ExitCode(1)
-        }
-    }
-
-    /// Strings without quotes and everything else indented, as bitcoin-cli prints.
-    static func text(of value: JSON) -> String {
-        switch value {
-        case .string(let text): text
-        case .null: ""
-        default: value.indentedText
-        }
-    }
+    func run() async throws { throw ExitCode(BitcoinCLI.run(words, isLab: true)) }
 }
 
-/// One call as bitcoin-cli's words describe it.
-struct CliCall {
-    let endpoint: RPCEndpoint
-    let method: String
-    let parameters: JSON
-    private let waits: Bool
+/// Listed here for `lab --help`; the words go to ``BitcoindProgram`` as they are.
+struct BitcoindCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bitcoind", abstract: "Runs the node with bitcoind's own options and files.")
 
-    init(_ words: [String]) throws {
-        var host = "127.0.0.1"
-        var port = 18_443
-        var (user, password, cookie, wallet): (String?, String?, String?, String?) = (nil, nil, nil, nil)
-        var isNamed = false
-        var readsInput = false
-        var waits = false
-        var rest = words[...]
-        while let word = rest.first, word.hasPrefix("-"), word.count > 1, Int(word) == nil {
-            rest.removeFirst()
-            let option = word.drop { $0 == "-" }
-            let name = String(option.prefix { $0 != "=" })
-            let value = option.contains("=") ? String(option.drop { $0 != "=" }.dropFirst()) : nil
-            switch name {
-            case "rpcconnect": host = value ?? host
-            case "rpcport":
-                guard let number = value.flatMap({ Int($0) }), (1...65_535).contains(number) else {
-                    throw CommandFault("-rpcport=\(value ?? "") is no port")
-                }
-                port = number
-            case "rpcuser": user = value
-            case "rpcpassword": password = value
-            case "rpccookiefile": cookie = value
-            case "rpcwallet": wallet = value
-            case "named": isNamed = true
-            case "stdin": readsInput = true
-            case "rpcwait": waits = true
-            case "regtest", "chain", "conf", "datadir": break
-            default: throw CommandFault("\(word) is no option of lab cli; see lab cli --help")
-            }
-        }
-        guard let method = rest.popFirst() else {
-            throw CommandFault("a method is needed; try: lab cli help")
-        }
-        var arguments = Array(rest)
-        if readsInput { while let line = readLine() { arguments.append(line) } }
-        self.method = method
-        self.waits = waits
-        parameters = isNamed ? try CliCall.named(arguments) : .array(arguments.map(CliCall.value))
-        let credentials: RPCCredentials =
-            cookie.map { .cookie(path: $0) } ?? .password(user: user ?? "lab", password: password ?? "lab")
-        var endpoint = RPCEndpoint(host: host, port: port, credentials: credentials)
-        endpoint.wallet = wallet
-        self.endpoint = endpoint
+    @Argument(parsing: .allUnrecognized, help: "Options of bitcoind.")
+    var words: [String] = []
+
+    func run() async throws { throw ExitCode(await BitcoindProgram.run(words)) }
+}
+
+/// Words that are not ArgumentParser's to read: `lab cli …`, `lab bitcoind …`, and the program under the names
+/// bitcoind and bitcoin-cli.
+enum ForeignCommands {
+    /// Ends the program with the status of such words; returns when they are the lab's own.
+    static func endIfForeign(_ commandLine: [String]) async {
+        if let status = await run(commandLine) { exit(status) }
     }
 
-    func send(through client: RPCClient) async throws -> RPCResult {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while true {
-            do {
-                return try await client.call(method, parameters: parameters)
-            } catch {
-                guard waits, ContinuousClock.now < deadline else { throw error }
-                try await Task.sleep(for: .milliseconds(500))
-            }
+    /// The exit status; nil when the words are the lab's own.
+    static func run(_ commandLine: [String]) async -> Int32? {
+        let words = Array(commandLine.dropFirst())
+        switch (commandLine.first ?? "").split(separator: "/").last {
+        case "bitcoind": return await BitcoindProgram.run(words)
+        case "bitcoin-cli": return BitcoinCLI.run(words, isLab: false)
+        default: break
         }
-    }
-
-    private static func named(_ arguments: [String]) throws -> JSON {
-        var object = JSONObject()
-        for argument in arguments {
-            guard let equals = argument.firstIndex(of: "=") else {
-                throw CommandFault("-named needs name=value, not \(argument)")
-            }
-            object[String(argument[..<equals])] = value(String(argument[argument.index(after: equals)...]))
+        switch words.first {
+        case "bitcoind": return await BitcoindProgram.run(Array(words.dropFirst()))
+        case "cli": return BitcoinCLI.run(Array(words.dropFirst()), isLab: true)
+        default: return nil
         }
-        return .object(object)
-    }
-
-    private static func value(_ text: String) -> JSON {
-        // Hashes and addresses that happen to be all digits stay strings.
-        if text.count > 20, text.allSatisfy(\.isHexDigit) { return .string(text) }
-        guard let parsed = try? JSON.parse(text), parsed.stringValue == nil else { return .string(text) }
-        return parsed
     }
 }

@@ -8,15 +8,20 @@ import SansIO
 enum NodeStorage {
     /// Opens or rebuilds the chain and makes the host of its node. A fault while it runs ends the process with one
     /// line, because nothing may be acknowledged that is not stored.
+    ///
+    /// - Parameters:
+    ///   - folder: where the files lie; nil for the network's folder of the data directory.
+    ///   - name: the database's, which may lie in a folder of its own that exists.
     static func host(
         _ configuration: NodeConfiguration, settings: NodeSettings, runtime: LabRuntime,
-        directory: DataDirectory,
+        directory: DataDirectory, folder: String? = nil, name: String = "chain",
         observer: @escaping @Sendable (NodeObservation, Instant) -> Void
     ) throws -> (host: MachineHost<NodeMachine>, storage: LiveStorage) {
         let repair = settings.repair
         do throws(StorageFault) {
             let storage = try LiveStorage(
-                directory: directory.path(settings.network.name), name: "chain", logs: logs, tables: tables,
+                directory: folder ?? directory.path(settings.network.name), name: name, logs: logs,
+                tables: tables,
                 rebuilding: settings.reindexes)
             let machine = try NodeMachine(configuration, storage: storage) { progress in
                 report(progress)
