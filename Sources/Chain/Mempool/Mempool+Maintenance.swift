@@ -5,8 +5,7 @@ extension Mempool {
     /// Takes a connected block's transactions out, and what now conflicts with it.
     mutating func blockConnected(
         _ block: Block, height: Int, time: UInt32
-    ) -> (confirmed: Int, conflicted: [Transaction])
-    {
+    ) -> (confirmed: Int, conflicted: [Transaction]) {
         rolling.blockConnected(at: time)
         guard !isEmpty || !deltas.isEmpty else {
             estimator.blockConnected(height: height, [])

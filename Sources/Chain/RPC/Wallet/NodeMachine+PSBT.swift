@@ -150,8 +150,8 @@ extension NodeMachine {
             joined.outputs += one.outputs
             joined.unknown.merge(one.unknown)
         }
-        wallets.random.shuffle(&joined.inputs)
-        wallets.random.shuffle(&joined.outputs)
+        wallets.random.permute(&joined.inputs)
+        wallets.random.permute(&joined.outputs)
         return .string(joined.base64)
     }
 

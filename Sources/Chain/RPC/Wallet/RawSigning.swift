@@ -67,7 +67,7 @@ struct RawSigning {
     }
 
     /// The scripts and signatures that an input already has.
-    private static func existing(
+    static func existing(
         _ input: TransactionInput, _ output: TransactionOutput, _ hasher: SignatureHasher, _ index: Int,
         knowsAllSpent: Bool
     ) -> SignatureData {

@@ -132,7 +132,7 @@ struct CoinSelection {
     func singleRandomDraw(_ pool: [CoinCandidate], random: inout PRNG) -> Result? {
         let wanted = target + changeTarget + changeFee
         var shuffled = pool
-        random.shuffle(&shuffled)
+        random.permute(&shuffled)
         var coins: [CoinCandidate] = []
         var sum: Int64 = 0
         var weight = 0
@@ -157,7 +157,7 @@ struct CoinSelection {
     /// The old way: an exact match, the smallest larger coin, or the best of many random sums of small coins.
     func knapsack(_ pool: [CoinCandidate], random: inout PRNG) -> Result? {
         var shuffled = pool
-        random.shuffle(&shuffled)
+        random.permute(&shuffled)
         var smaller: [CoinCandidate] = []
         var lowestLarger: CoinCandidate?
         let aim = target + changeTarget

@@ -335,7 +335,7 @@ extension WalletBook {
     ) -> Payment {
         var inputs = chosen.inputs
         // What the caller chose keeps its place; the order of the rest tells nothing.
-        if request.presets.isEmpty { random.shuffle(&inputs) }
+        if request.presets.isEmpty { random.permute(&inputs) }
         var lockTime = request.lockTime ?? UInt32(clamping: view.height)
         if request.lockTime == nil, random.chance(1, in: 10) {
             // As Core: now and then a lock further back, as of a payment that was signed offline.
