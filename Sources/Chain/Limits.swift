@@ -242,6 +242,8 @@ public enum ChainLimits {
     public static let psbtBytes = 0x0200_0000
     /// Records of one map of a PSBT: far above an input with 999 keys, each with signature and origin.
     public static let psbtRecords = 100_000
+    /// Scripts that keypoolrefill derives ahead for each descriptor: a second or two of work for the loop.
+    static let keypool = 10_000
     /// Scripts that one descriptor may be asked for at once (Core's limit of a range).
     public static let descriptorRange = 1_000_000
 

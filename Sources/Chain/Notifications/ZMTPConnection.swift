@@ -72,24 +72,23 @@ struct ZMTPConnection: Sendable {
             phase = .handshake
             return .reply(Self.ready)
         }
-        guard let (flags, range) = frame() else {
-            return buffer.count > ChainLimits.publisherFrame + 9 ? .failed("ZMTP frame too long") : .needsMore
-        }
-        guard range.count <= ChainLimits.publisherFrame else { return .failed("ZMTP frame too long") }
+        guard let head = frameHead() else { return .needsMore }
+        guard head.size <= UInt64(ChainLimits.publisherFrame) else { return .failed("ZMTP frame too long") }
+        let range = head.count..<head.count + Int(head.size)
+        guard buffer.count >= range.upperBound else { return .needsMore }
+        let flags = head.flags
         let body = Array(buffer[range])
         buffer.removeFirst(range.upperBound)
         return flags & 4 != 0 ? take(command: body) : take(message: body)
     }
 
-    /// The next whole frame; its length is told even before all of it is here when it is too long.
-    private func frame() -> (flags: UInt8, body: Range<Int>)? {
+    /// What the next frame says of itself; nil while that is not here whole. A size that is too large is told at
+    /// once, before its bytes come.
+    private func frameHead() -> (flags: UInt8, count: Int, size: UInt64)? {
         guard let flags = buffer.first else { return nil }
-        let head = flags & 2 != 0 ? 9 : 2
-        guard buffer.count >= head else { return nil }
-        let size = buffer[1..<head].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard size <= UInt64(ChainLimits.publisherFrame) else { return nil }
-        guard buffer.count >= head + Int(size) else { return nil }
-        return (flags, head..<head + Int(size))
+        let count = flags & 2 != 0 ? 9 : 2
+        guard buffer.count >= count else { return nil }
+        return (flags, count, buffer[1..<count].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 
     private mutating func take(command: [UInt8]) -> Step {

@@ -77,9 +77,10 @@ extension NodeMachine {
         var object = JSONObject()
         // Core's REST tells the block, but neither confirmations nor times.
         for (key, value) in found.objectValue?.entries ?? []
-        where !["confirmations", "time", "blocktime", "vsize_adjusted"].contains(key) {
+        where !["confirmations", "time", "blocktime", "vsize_adjusted", "hex"].contains(key) {
             object.append(key, value)
         }
+        object.append("hex", found["hex"] ?? .null)
         return try path.answer(
             [UInt8](hex: found["hex"]?.stringValue ?? "") ?? [], json: .object(object),
             cache: RESTAnswer.notKept, jsonCache: RESTAnswer.notKept)

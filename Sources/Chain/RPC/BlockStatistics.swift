@@ -18,7 +18,7 @@ struct BlockStatistics {
     private let transactions: Int
 
     /// Core's estimate of what an unspent output costs beside its own bytes.
-    private static let overhead = 41
+    private static let overhead = 40
 
     init(_ block: Block, spent: [Coin], height: Int) {
         transactions = block.transactions.count

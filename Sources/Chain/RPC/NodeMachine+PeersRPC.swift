@@ -7,6 +7,15 @@ extension RPCMethod {
         network("getconnectioncount", "", "The number of connections.") { node, _, _ in
             .int(node.peers.list.count)
         },
+        network("getorphantxs", "verbosity:num?", "Transactions that wait for their parents.", isHidden: true)
+        {
+            node, call, _ throws(RPCError) in
+            let verbosity = try call.optionalInt(0) ?? 0
+            guard (0...2).contains(verbosity) else {
+                throw .parameter("Invalid verbosity value \(verbosity)")
+            }
+            return .array(node.peers.orphans.orphans.map { Self.orphan($0, verbosity: verbosity) })
+        },
         network("getnetworkinfo", "", "The state of the peer-to-peer network.") { node, _, _ in
             node.networkInfo()
         },
@@ -73,6 +82,18 @@ extension RPCMethod {
     ]
 
     /// A method of this table: whatever it changes about peers is carried out when it returns.
+    private static func orphan(_ orphan: OrphanPool.Orphan, verbosity: Int64) -> JSON {
+        let transaction = orphan.transaction
+        if verbosity == 0 { return .string(transaction.txid.displayHex) }
+        var object: JSONObject = [
+            "txid": .string(transaction.txid.displayHex), "wtxid": .string(transaction.wtxid.displayHex),
+            "bytes": .int(transaction.totalSize), "vsize": .int(transaction.virtualSize),
+            "weight": .int(transaction.weight), "from": .array(orphan.announcers.map { .int($0.raw) }),
+        ]
+        if verbosity == 2 { object["hex"] = .string(transaction.bytes().hex) }
+        return .object(object)
+    }
+
     private static func network(
         _ name: String, _ signature: String, _ summary: String, isHidden: Bool = false,
         run: @escaping RPCHandler

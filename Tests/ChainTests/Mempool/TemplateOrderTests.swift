@@ -19,24 +19,6 @@ import Testing
         return try node.call("sendtoaddress", ["address": stranger, "amount": amount, "fee_rate": rate])
     }
 
-    @Test("A child that pays well takes its parent along before a transaction that pays less")
-    func childPaysForParent() throws {
-        var node = NodeUnderTest()
-        _ = try Self.funded(&node)
-        let parent = try Self.send(&node, 49, rate: 1)
-        let middle = try Self.send(&node, 49, rate: 20)
-        let child = try Self.send(&node, "0.5", rate: 100)
-        let template = try node.call("getblocktemplate", [["rules": ["segwit"]]])
-        let entries = template["transactions"]?.arrayValue ?? []
-        #expect(entries.map { $0["txid"] ?? .null } == [parent, child, middle])
-        #expect(entries[1]["depends"] == [1])
-        let fees = entries.reduce(0) { $0 + ($1["fee"]?.int64 ?? 0) }
-        #expect(template["coinbasevalue"]?.int64 == 5_000_000_000 + fees)
-        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
-        #expect(node.machine.chain.tip.transactionCount == 4)
-        #expect(node.machine.mempool.isEmpty)
-    }
-
     @Test("Random graphs: parents come first, nothing comes twice, and the limits hold")
     func randomGraphs() throws {
         var node = NodeUnderTest()

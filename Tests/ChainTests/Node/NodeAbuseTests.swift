@@ -68,15 +68,18 @@ import Testing
             ["rules": ["segwit"], "mode": "proposal", "data": "00"],
         ]
         let count = RPCMethod.named(method)?.parameters.count ?? 0
-        let isLong = method.hasPrefix("generate")
+        let isLong = method.hasPrefix("generate") || method == "keypoolrefill"
+        // These answer when something happens, which here is never.
+        let isHeld = method.hasPrefix("waitfor")
         for first in odd where !(isLong && first == 9_223_372_036_854_775_807) {
             for second in odd where count > 1 || second.isNull {
                 for third in [JSON.null, "x"] where count > 2 || third.isNull {
                     let call: JSON = ["id": 1, "method": .string(method), "params": [first, second, third]]
-                    #expect(node.post(call.text).status != 0)
+                    #expect(node.post(call.text).status != 0 || isHeld)
                 }
             }
-            #expect(node.post(JSON.object(["method": .string(method), "params": [first]]).text).status != 0)
+            let status = node.post(JSON.object(["method": .string(method), "params": [first]]).text).status
+            #expect(status != 0 || isHeld)
         }
     }
 

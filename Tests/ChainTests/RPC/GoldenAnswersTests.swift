@@ -79,6 +79,8 @@ struct GoldenAnswersTests {
         if wanted["error"]?["code"]?.int64 == -1 { return true }
         if method == "help" { return record["params"]?[0]?.stringValue != "nosuch" }
         if method == "gettxspendingprevout" { return wanted.text.contains("blockhash") }
+        // wsh(0) is a descriptor only for who knows miniscript.
+        if method == "decodescript" { return record["params"]?[0]?.stringValue == "00" }
         return own[method] != nil
     }
 

@@ -112,7 +112,7 @@ import Testing
         }
         for value in known.values { #expect(!String(decoding: value, as: UTF8.self).contains("tprv")) }
         // After a restart it is locked, and opens with the new passphrase.
-        var again = NodeUnderTest(NodeUnderTest.configuration(), restoring: node.records)
+        var again = node.restarted()
         #expect(try again.failure("sendtoaddress", [.string(other), 1]).code == -13)
         _ = try again.call("walletpassphrase", ["others", 60])
         _ = try again.call("sendtoaddress", [.string(other), 1])
@@ -179,7 +179,7 @@ import Testing
         _ = try node.call("rescanblockchain", wallet: "w")
         #expect(try node.call("getbalance", wallet: "w") == after)
         // A restart from the records comes to the same.
-        var again = NodeUnderTest(NodeUnderTest.configuration(), restoring: node.records)
+        var again = node.restarted()
         #expect(try again.call("getbalance") == after)
         #expect(
             try again.call("listtransactions", ["*", 5]) == (try node.call("listtransactions", ["*", 5])))

@@ -41,7 +41,7 @@ extension RPCMethod {
             let size = try call.optionalInt(0) ?? Int64(node.wallets.gap)
             guard size >= 0 else { throw .parameter("Invalid parameter, expected valid size.") }
             try node.requireUnlocked(wallet)
-            let gap = Int(min(size, Int64(ChainLimits.descriptorRange)))
+            let gap = Int(min(size, Int64(ChainLimits.keypool)))
             for number in node.wallets.wallets[wallet].descriptors.indices
             where node.wallets.wallets[wallet].topUp(number, gap: gap) {
                 node.wallets.markDescriptor(wallet, number)
