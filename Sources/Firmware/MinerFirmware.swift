@@ -11,7 +11,7 @@ import Stratum
 /// call. It imports no simulation and cannot know whether it is in one.
 ///
 /// Boards and link live side by side: a miner dials its pool while its clock still ramps up.
-public struct MinerFirmware: ~Copyable {
+public struct MinerFirmware {
     public typealias Effects = EffectBuffer<MinerObservation>
 
     var settings: FirmwareSettings

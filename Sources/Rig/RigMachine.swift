@@ -12,7 +12,7 @@ import SansIO
 /// a settled rig costs one event per share and one per ten seconds.
 ///
 /// Switched on by its first deadline, after the configured delay.
-public struct RigMachine: ~Copyable, Machine {
+public struct RigMachine: Machine {
     public typealias Observation = MinerObservation
 
     /// What an operator or an experiment does to a rig.

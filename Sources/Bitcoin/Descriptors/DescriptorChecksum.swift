@@ -20,8 +20,12 @@ public enum DescriptorChecksum {
         if count > 0 { state = step(state, group) }
         for _ in 0..<8 { state = step(state, 0) }
         state ^= 1
-        return String(
-            decoding: (0..<8).map { outputs[Int(state >> UInt64(5 * (7 - $0)) & 31)] }, as: UTF8.self)
+        var text: [UInt8] = []
+        for place in 0..<8 {
+            let shift = UInt64(5 * (7 - place))
+            text.append(outputs[Int(state >> shift & 31)])
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func step(_ state: UInt64, _ value: UInt64) -> UInt64 {

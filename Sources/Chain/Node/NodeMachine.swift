@@ -5,7 +5,7 @@ import Stratum
 /// A Bitcoin node as a value: blocks and coins, memory pool, wallets, JSON-RPC, peers, and an SV2 template
 /// provider. Its three listeners are ``ListenerID/rpc``, ``ListenerID/peerToPeer`` and
 /// ``ListenerID/templateProvider``; it takes and gives their raw TCP bytes.
-public struct NodeMachine: ~Copyable, DurableMachine {
+public struct NodeMachine: DurableMachine {
     public typealias Command = NodeCommand
     public typealias Observation = NodeObservation
 

@@ -4,7 +4,7 @@ import Stratum
 
 /// Holds the ports of job declaration, server's and client's, until the service is there: it completes Noise, answers
 /// SetupConnection with an honest error, and closes. Nothing that a peer sends keeps it from serving the next one.
-public struct JobDeclarationMachine: ~Copyable, Machine {
+public struct JobDeclarationMachine: Machine {
     /// There is nothing to ask of it.
     public enum Command: Sendable, Equatable {
         /// The operating system's clock stepped.

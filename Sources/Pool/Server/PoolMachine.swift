@@ -10,7 +10,7 @@ import Stratum
 /// Connections are answered from the start; channel requests that come before the first template and its tip
 /// wait and are answered in order when these arrive. When the template provider is lost, jobs that are out stay
 /// good and the machine dials again by itself.
-public struct PoolMachine: ~Copyable, Machine {
+public struct PoolMachine: Machine {
     public typealias Command = PoolCommand
     public typealias Observation = PoolObservation
     typealias Effects = EffectBuffer<PoolObservation>

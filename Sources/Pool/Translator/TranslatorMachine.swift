@@ -8,7 +8,7 @@ import Stratum
 /// ``TranslatorConfiguration/extranonce1Size``); its channel is opened when it says who it is. Shares are judged
 /// here by the pool's own rules and only good ones go up. When the pool is lost, miners are kept for a while and
 /// get fresh channels without noticing more than a new job.
-public struct TranslatorMachine: ~Copyable, Machine {
+public struct TranslatorMachine: Machine {
     public typealias Command = TranslatorCommand
     public typealias Observation = TranslatorObservation
 

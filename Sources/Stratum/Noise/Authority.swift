@@ -83,10 +83,11 @@ public struct NoiseCertificate: Hashable, Sendable {
     var bytes: [UInt8] { signedFields + signature }
 
     private var signedFields: [UInt8] {
-        [UInt8(truncatingIfNeeded: version), UInt8(truncatingIfNeeded: version >> 8)]
-            + [validFrom, notValidAfter].flatMap { value in
-                (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) }
-            }
+        var fields = ByteWriter()
+        fields.write(u16: version)
+        fields.write(u32: validFrom)
+        fields.write(u32: notValidAfter)
+        return fields.bytes
     }
 
     /// What the authority signs: SHA256(version ‖ valid_from ‖ not_valid_after ‖ x of the server's static
