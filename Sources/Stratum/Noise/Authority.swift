@@ -1,4 +1,5 @@
 import Bitcoin
+import SansIO
 
 /// The key that a pool publishes and that signs its servers' certificates (SV2 section 4.7). Its text is
 /// Base58Check of the little-endian version 1 and the 32 bytes of the x coordinate.
