@@ -88,7 +88,7 @@ let testRooms: [Target] = [
     tests("Bitcoin", ["Bitcoin", "CSHA256", "SansIO"]),
     tests("Stratum", ["Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
-        "Chain", ["Chain", "Stratum", "Bitcoin", "SansIO", "JSONText"],
+        "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
     tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
@@ -97,7 +97,7 @@ let testRooms: [Target] = [
     tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("House", []),
-    tests("Lab", ["LabCLI"], exclude: ["verify_blocks.py"]),
+    tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py"]),
 ]
 
 let package = Package(

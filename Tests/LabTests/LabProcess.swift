@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 import Synchronization
 import Testing
 
@@ -16,44 +17,33 @@ final class LabProcess: Sendable {
         var fault = ""
     }
 
-    private let process: Process
+    private let process: ChildProcess
     private let lines = Mutex(Lines())
 
     /// `executable` is the lab itself, or the path of a program that is not ours.
     init(_ arguments: [String], executable: String = binary) throws {
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         environment["LAB_ROOT"] = Self.root
         environment["SWIFT_BACKTRACE"] = "enable=no"
-        process.environment = environment
-        let output = Pipe()
-        let fault = Pipe()
-        process.standardOutput = output
-        process.standardError = fault
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        collect(output) { $0.output += $1 }
-        collect(fault) { $0.fault += $1 }
+        process = try ChildProcess(
+            executable, arguments, environment: environment, output: .pipe, errors: .pipe)
+        collect(process.output) { $0.output += $1 }
+        collect(process.errors) { $0.fault += $1 }
     }
 
-    deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
+    deinit { process.signal(SIGKILL) }
 
     var output: String { lines.withLock { $0.output } }
     var fault: String { lines.withLock { $0.fault } }
     var isRunning: Bool { process.isRunning }
-    var identifier: Int32 { process.processIdentifier }
+    var identifier: Int32 { process.identifier }
 
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    func signal(_ number: Int32) { process.signal(number) }
 
     /// The exit status, or nil when it still runs after `seconds`.
     func status(within seconds: Double) async throws -> Int32? {
         _ = try await Poll.until(seconds: seconds) { !self.process.isRunning }
-        guard !process.isRunning else { return nil }
-        return process.terminationStatus
+        return process.exitStatus
     }
 
     /// Runs to the end and answers status, output and error output.
@@ -70,8 +60,10 @@ final class LabProcess: Sendable {
     private let drained = Atomic(0)
     private var isDrained: Bool { drained.load(ordering: .acquiring) == 2 }
 
-    private func collect(_ pipe: Pipe, _ append: @escaping @Sendable (inout Lines, String) -> Void) {
-        let handle = pipe.fileHandleForReading
+    private func collect(
+        _ handle: FileHandle?, _ append: @escaping @Sendable (inout Lines, String) -> Void
+    ) {
+        guard let handle else { return }
         Thread.detachNewThread { [weak self] in
             while true {
                 let data = handle.availableData

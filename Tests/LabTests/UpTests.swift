@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 import Testing
 
 /// The whole stack over real sockets: device, translator and CPU miner mine real regtest blocks.
@@ -96,6 +97,20 @@ struct UpTests {
         _ = try await lab.cli("stop")
         #expect(try await lab.process.status(within: 5) == 0)
     }
+
+    @Test("A reader that leaves, as in `lab up | head`, ends the lab in order")
+    func readerLeaves() async throws {
+        let directory = try TemporaryDirectory()
+        let process = try ChildProcess(
+            LabProcess.binary, ["up", "--plain", "--ports", "auto", "--data", directory.path],
+            output: .pipe, errors: .null)
+        let first = process.output?.availableData
+        #expect(first?.isEmpty == false)
+        try process.output?.close()
+        let ended = try await Poll.until(seconds: 60) { process.exitStatus != nil }
+        #expect(ended && process.exitStatus == 0)
+        process.signal(SIGKILL)
+    }
 }
 
 /// Bitcoin Core's consensus engine (py-bitcoinkernel), installed by `./lab test` where PyPI can be reached.
@@ -104,22 +119,17 @@ enum Kernel {
     static var isThere: Bool { FileManager.default.fileExists(atPath: packages + "/pbk") }
 
     static func verify(_ blocks: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "\(LabProcess.root)/Tests/LabTests/verify_blocks.py"]
         var environment = ProcessInfo.processInfo.environment
         environment["PYTHONPATH"] = packages
-        process.environment = environment
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try Data((blocks.joined(separator: "\n") + "\n").utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        process.standardInput = try FileHandle(forReadingFrom: file)
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(text)")
+        let process = try ChildProcess(
+            "/usr/bin/env", ["python3", "\(LabProcess.root)/Tests/LabTests/verify_blocks.py", file.path],
+            environment: environment, output: .pipe)
+        let text = String(decoding: process.output?.readDataToEndOfFile() ?? Data(), as: UTF8.self)
+        let status = process.wait()
+        #expect(status == 0, "\(text)")
         #expect(text.contains("tip \(blocks.count) "), "\(text)")
     }
 }

@@ -1,6 +1,7 @@
 """Feeds raw regtest blocks to Bitcoin Core's own consensus engine and says what it thinks of each.
 
-Input: one block in hex per line, in chain order, without the genesis block. Output: one line per block, `ok HASH`
+Input, the file that is named or else standard input: one block in hex per line, in chain order, without the
+genesis block. Output: one line per block, `ok HASH`
 or `rejected REASON`, then `tip HEIGHT HASH`. Exit status 0 if all were accepted and each became the tip, byte for
 byte. Needs py-bitcoinkernel from PyPI.
 """
@@ -26,7 +27,7 @@ def main() -> int:
         if manager.get_active_chain().height < 0:
             manager.import_blocks([])
         accepted = True
-        for line in sys.stdin:
+        for line in open(sys.argv[1], encoding="ascii") if len(sys.argv) > 1 else sys.stdin:
             raw = bytes.fromhex(line.strip())
             try:
                 block = pbk.Block(raw)

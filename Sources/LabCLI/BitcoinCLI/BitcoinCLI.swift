@@ -27,12 +27,12 @@ struct BitcoinCLI {
             if !text.isEmpty { Output.line(text) }
             return 0
         } catch let refusal as Refusal {
-            FileHandle.standardError.write(Data((text(of: refusal.error) + "\n").utf8))
+            Output.error(text(of: refusal.error) + "\n")
             return Int32(truncatingIfNeeded: abs(refusal.error["code"]?.int64 ?? 1))
         } catch let fault as Fault {
-            FileHandle.standardError.write(Data("error: \(fault.message)\n".utf8))
+            Output.error("error: \(fault.message)\n")
         } catch {
-            FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+            Output.error("error: \(error)\n")
         }
         return 1
     }
@@ -252,7 +252,7 @@ struct BitcoinCLI {
 
             """
         if arguments.isEmpty {
-            FileHandle.standardError.write(Data("error: too few parameters (need at least command)\n".utf8))
+            Output.error("error: too few parameters (need at least command)\n")
             return 1
         }
         Output.text(help)

@@ -77,7 +77,7 @@ enum BitcoindProgram {
         }
         for warning in warnings {
             log.note("Warning: \(warning)")
-            FileHandle.standardError.write(Data("Warning: \(warning)\n".utf8))
+            Output.error("Warning: \(warning)\n")
         }
     }
 
@@ -108,7 +108,7 @@ enum BitcoindProgram {
     }
 
     static func fail(_ message: String) -> Int32 {
-        FileHandle.standardError.write(Data("Error: \(message)\n".utf8))
+        Output.error("Error: \(message)\n")
         return 1
     }
 }

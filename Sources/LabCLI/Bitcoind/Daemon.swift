@@ -33,8 +33,7 @@ enum Daemon {
         guard waits else { return 0 }
         var byte = UInt8(0)
         if read(ends[0], &byte, 1) == 1, byte == 1 { return 0 }
-        FileHandle.standardError.write(
-            Data("Error during initialization - check debug.log for details\n".utf8))
+        Output.error("Error during initialization - check debug.log for details\n")
         return 1
     }
 

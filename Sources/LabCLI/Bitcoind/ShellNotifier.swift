@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 
 /// Commands that bitcoind runs when something happens (`-blocknotify=cmd %s`), each in a shell of its own.
 struct ShellNotifier: Sendable {
@@ -19,13 +20,10 @@ struct ShellNotifier: Sendable {
     func started() { for command in startupCommands { Self.run(command) } }
 
     /// Waits for the commands, as bitcoind does.
-    func stopped() { for command in shutdownCommands { Self.run(command)?.waitUntilExit() } }
+    func stopped() { for command in shutdownCommands { Self.run(command)?.wait() } }
 
     @discardableResult
-    private static func run(_ command: String) -> Process? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        return (try? process.run()) == nil ? nil : process
+    private static func run(_ command: String) -> ChildProcess? {
+        try? ChildProcess("/bin/sh", ["-c", command])
     }
 }

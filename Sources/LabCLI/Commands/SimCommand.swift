@@ -54,9 +54,9 @@ struct SimCommand: ParsableCommand {
             let hour = Figures.decimal(report.virtualTime.seconds / 3_600, 0)
             let text =
                 "\r\(hour) h of \(Figures.decimal(hours, 0)) h, \(Figures.grouped(report.sharesAccepted)) shares  "
-            FileHandle.standardError.write(Data(text.utf8))
+            Output.error(text)
         }
-        if showsProgress { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+        if showsProgress { Output.error("\r\u{1b}[K") }
         let elapsed = started.duration(to: .now)
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
         print(lab.report, seconds: seconds)

@@ -36,7 +36,32 @@ final class EventLog: Sendable {
 
 /// Standard output and error, unbuffered, so that a pipe sees each line when it happens.
 enum Output {
-    static func line(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-    static func text(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
-    static func fault(_ text: String) { FileHandle.standardError.write(Data(("lab: " + text + "\n").utf8)) }
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
+    static func fault(_ text: String) { write("lab: " + text + "\n", to: STDERR_FILENO) }
+    static func error(_ text: String) { write(text, to: STDERR_FILENO) }
+
+    private static let hasReader = Atomic(true)
+
+    /// Nobody reading standard output any more (`lab up | head`) is a request to stop. Other failures are nobody's to
+    /// hear of.
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                bytes = bytes.dropFirst(count)
+            } else if errno == EAGAIN {
+                var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&wait, 1, -1)
+            } else if errno != EINTR {
+                if errno == EPIPE, descriptor == STDOUT_FILENO,
+                    hasReader.exchange(false, ordering: .relaxed)
+                {
+                    kill(getpid(), SIGTERM)
+                }
+                return
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Bitcoin
 import Foundation
+import Runtime
 
 /// libbitcoinkernel in a Python process of its own.
 final class KernelJudge {
@@ -30,29 +31,21 @@ final class KernelJudge {
 
     static var isPresent: Bool { interpreter != nil }
 
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let process: ChildProcess
     private var rest = Data()
 
     init() throws {
         guard let interpreter = Self.interpreter else { throw Gone() }
-        process.executableURL = URL(fileURLWithPath: interpreter.path)
-        process.arguments = interpreter.packages == nil ? [Self.script] : ["python3", Self.script]
-        if let packages = interpreter.packages {
-            var environment = ProcessInfo.processInfo.environment
-            environment["PYTHONPATH"] = packages
-            process.environment = environment
-        }
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        var environment = ProcessInfo.processInfo.environment
+        if let packages = interpreter.packages { environment["PYTHONPATH"] = packages }
+        process = try ChildProcess(
+            interpreter.path, interpreter.packages == nil ? [Self.script] : ["python3", Self.script],
+            environment: environment, input: .pipe, output: .pipe, errors: .null)
     }
 
     deinit {
-        try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
+        try? process.input?.close()
+        process.wait()
     }
 
     func reset() throws { _ = try ask("reset") }
@@ -60,7 +53,7 @@ final class KernelJudge {
     func header(_ bytes: [UInt8]) throws -> Verdict { try ask("header " + bytes.hex) }
 
     private func ask(_ line: String) throws -> Verdict {
-        try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
+        try process.input?.write(contentsOf: Data((line + "\n").utf8))
         while true {
             if let end = rest.firstIndex(of: 0x0a) {
                 let text = String(decoding: rest[rest.startIndex..<end], as: UTF8.self)
@@ -69,7 +62,7 @@ final class KernelJudge {
                 guard fields.count == 3, let height = Int(fields[1]) else { throw Gone() }
                 return Verdict(reason: fields[0] == "-" ? nil : fields[0], height: height, tip: fields[2])
             }
-            let more = output.fileHandleForReading.availableData
+            let more = process.output?.availableData ?? Data()
             guard !more.isEmpty else {
                 throw Gone()
             }

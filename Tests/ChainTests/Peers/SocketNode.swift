@@ -1,6 +1,7 @@
 import Bitcoin
 import Foundation
 import JSONText
+import Runtime
 import SansIO
 import Testing
 
@@ -125,7 +126,7 @@ final class SocketNode {
 
 /// A bitcoind on regtest with a fresh directory.
 final class CoreProcess {
-    private let process = Process()
+    private let process: ChildProcess
     private let directory: URL
     let port: UInt16
     /// Where the node under test listens.
@@ -136,17 +137,15 @@ final class CoreProcess {
         port = base
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("core-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        process.executableURL = URL(
-            fileURLWithPath: ProcessInfo.processInfo.environment["LAB_BITCOIND"] ?? "")
-        process.arguments = [
+        let arguments = [
             "-regtest", "-datadir=\(directory.path)", "-port=\(base)", "-bind=127.0.0.1:\(base)",
             "-rpcport=\(base + 1)", "-rpcuser=u", "-rpcpassword=p", "-dnsseed=0", "-fixedseeds=0",
             "-natpmp=0",
             "-discover=0", "-listenonion=0", "-fallbackfee=0.0001", "-listen=1", "-debug=net",
             "-v2transport=\(isV2 ? 1 : 0)", "-connect=0",
         ]
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        process = try ChildProcess(
+            ProcessInfo.processInfo.environment["LAB_BITCOIND"] ?? "", arguments, output: .null)
         let end = Date().addingTimeInterval(60)
         while (try? call("getblockcount")) == nil {
             try #require(process.isRunning && Date() < end, "bitcoind does not answer")
@@ -158,7 +157,7 @@ final class CoreProcess {
 
     func stop() {
         _ = try? call("stop")
-        process.waitUntilExit()
+        process.wait()
         if ProcessInfo.processInfo.environment["LAB_KEEP"] == nil {
             try? FileManager.default.removeItem(at: directory)
         }
