@@ -135,6 +135,12 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     func opened(_ handler: ConnectionHandler<M>, origin: ConnectionOrigin) {
         guard !isStopping else { return handler.close(.shutdown) }
         connections[handler.id] = handler
+        if let local = handler.context?.channel.localAddress, let host = local.ipAddress,
+            let port = local.port
+        {
+            machine.connectionBound(
+                handler.id, to: Endpoint(host: host, port: UInt16(truncatingIfNeeded: port)))
+        }
         machine.connectionOpened(handler.id, origin: origin, at: now(), into: &effects)
         drain()
         flushWritten()

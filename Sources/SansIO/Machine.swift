@@ -15,6 +15,8 @@ public protocol Machine: ~Copyable, SendableMetatype {
     /// Domain facts: what an operator, a checker or the explorer may want to know. The only thing that is logged.
     associatedtype Observation: Sendable & Equatable
 
+    /// The address on this side of a connection, from a driver that knows it, right before ``connectionOpened``.
+    mutating func connectionBound(_ id: ConnectionID, to local: Endpoint)
     mutating func connectionOpened(
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
         into effects: inout EffectBuffer<Observation>)
@@ -31,6 +33,12 @@ public protocol Machine: ~Copyable, SendableMetatype {
     mutating func deadlineReached(at now: Instant, into effects: inout EffectBuffer<Observation>)
     /// The earliest instant at which the machine wants ``deadlineReached(at:into:)``; nil for never.
     var nextDeadline: Instant? { get }
+}
+
+extension Machine where Self: ~Copyable {
+    /// Most machines do not care.
+    @inlinable
+    public mutating func connectionBound(_ id: ConnectionID, to local: Endpoint) {}
 }
 
 /// Names one connection of one machine. Drivers number them upward from 1 and never use a number twice.

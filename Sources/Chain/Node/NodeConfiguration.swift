@@ -54,8 +54,6 @@ public struct NodeConfiguration: Sendable {
     public var addNodes: [Endpoint] = []
     /// Whether the driver listens for peers; told in getnetworkinfo and to peers (-listen).
     public var listens = true
-    /// Where it listens, for getpeerinfo's `addrbind`.
-    public var peerListenAddress: Endpoint?
     /// Connections in all, eleven of them kept for the node's own dials (-maxconnections).
     public var maxConnections = ChainLimits.peers
     /// Who may do what peers may not (-whitelist).

@@ -104,6 +104,10 @@ public struct NodeMachine: DurableMachine {
     /// The time that headers are judged by.
     func unixTime(at now: Instant) -> UInt32 { mockTime ?? clock.unixSeconds(at: now) }
 
+    public mutating func connectionBound(_ id: ConnectionID, to local: Endpoint) {
+        peers.bound = (id, local)
+    }
+
     public mutating func connectionOpened(
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>

@@ -87,7 +87,9 @@ extension NodeMachine {
         peers.list.append(
             Peer(
                 id: id, number: peers.nextNumber, kind: kind, address: address,
-                networkAddress: networkAddress, permissions: permissions, opened: time,
+                networkAddress: networkAddress,
+                bound: peers.bound.flatMap { $0.id == id ? $0.local : nil }, permissions: permissions,
+                opened: time,
                 nonce: peers.random.next(), transport: transport))
         peers.nextNumber += 1
     }

@@ -31,6 +31,8 @@ struct Peer: Sendable {
     /// Host and port as the driver gave them, or as the operator wrote them.
     let address: String
     let networkAddress: NetworkAddress?
+    /// Our side of the connection, where the driver told.
+    let bound: Endpoint?
     let permissions: PeerPermissions
     /// Unix time, as all instants of peers.
     let opened: Instant

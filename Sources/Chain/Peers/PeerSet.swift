@@ -14,6 +14,8 @@ struct PeerSet: Sendable {
     var list: [Peer] = []
     var random: PRNG
     var nextNumber = 0
+    /// Our side of the connection that is about to be opened.
+    var bound: (id: ConnectionID, local: Endpoint)?
     var isNetworkActive: Bool
     /// Traffic of connections that are gone.
     var pastSent: UInt64 = 0

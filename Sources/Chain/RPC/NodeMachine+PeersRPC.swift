@@ -153,9 +153,7 @@ extension NodeMachine {
         return .array(
             peers.list.map { peer in
                 var object: JSONObject = ["id": .int(peer.number), "addr": .string(peer.address)]
-                if peer.isInbound, let bind = configuration.peerListenAddress {
-                    object.append("addrbind", .string(bind.description))
-                }
+                if let bound = peer.bound { object.append("addrbind", .string(bound.description)) }
                 if let local = peer.localAddress { object.append("addrlocal", .string(local)) }
                 appendState(of: peer, to: &object)
                 appendTraffic(of: peer, at: time, to: &object)

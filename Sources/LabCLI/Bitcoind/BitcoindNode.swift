@@ -29,9 +29,9 @@ struct BitcoindNode {
             cookie: cookie)
         try configuration.apply(settings.options, on: settings.network)
         configuration.rpc.logPath = logPath
+        configuration.userAgent = ""
         configuration.mempoolPath = directory.path("mempool.dat")
         configuration.listens = !listeners.peer.isEmpty
-        configuration.peerListenAddress = listeners.peer.first
         configuration.sessionSeed = LiveWorld.entropy(32)
         configuration.seed = LiveWorld.entropy(8).reduce(0) { $0 << 8 | UInt64($1) }
         let notifier = ShellNotifier(settings)
@@ -88,7 +88,7 @@ struct BitcoindNode {
         }
         guard isServed else { throw OptionError("Unable to start HTTP server. See debug log for details.") }
         for endpoint in listeners.peer {
-            do { _ = try await host.listen(.peerToPeer, on: endpoint) } catch {
+            do { _ = try await host.listen(.peerToPeer, on: endpoint, namesPorts: true) } catch {
                 throw OptionError(
                     "Unable to bind to \(endpoint) on this computer. Bitcoin Core is probably already running."
                 )

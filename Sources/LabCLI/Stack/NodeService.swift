@@ -49,7 +49,6 @@ struct NodeService: Sendable {
         var configuration = NodeConfiguration(
             network: settings.network, clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
             rpcCredentials: "\(user):\(password)", cookie: cookie)
-        configuration.peerListenAddress = Endpoint(host: settings.host, port: settings.peerPort)
         configuration.chain = settings.chain
         let (host, storage) = try NodeStorage.host(
             configuration, settings: settings, runtime: runtime, directory: directory, observer: observer)
