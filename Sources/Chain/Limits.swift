@@ -133,6 +133,11 @@ public enum ChainLimits {
     public static let peerMessage = 4_000_000
     /// Peer to peer: headers in one answer.
     public static let peerHeaders = 2_000
+    /// Peer to peer: headers between two that leave a bit behind while a chain is measured (Core: 275 on regtest).
+    public static let presyncPeriod = 600
+    /// Peer to peer: headers held back while a measured chain is fetched again, so that some twenty bits are compared
+    /// before the first is let in (Core: 14,000 to 16,000; 80 bytes each).
+    public static let presyncBuffer = 15_000
     /// Peer to peer: hashes in one locator.
     public static let peerLocator = 101
     /// Peer to peer: entries of one inv or getdata.
@@ -146,6 +151,16 @@ public enum ChainLimits {
     public static let peersMax = 1_000
     /// Peer to peer: connections of -maxconnections that are kept for the node's own dials (Core: 8 + 2 + 1).
     public static let peerOutbound = 11
+    /// Peer to peer: of these, for blocks, transactions and addresses (Core).
+    public static let peerFullRelay = 8
+    /// Peer to peer: of these, for blocks only (Core).
+    public static let peerBlockRelayOnly = 2
+    /// Peer to peer: how long a chosen peer may be behind our tip (Core's CHAIN_SYNC_TIMEOUT).
+    public static let peerChainSync = Interval.minutes(20)
+    /// Peer to peer: time to answer getheaders (Core's HEADERS_RESPONSE_TIME).
+    public static let peerHeadersResponse = Interval.minutes(2)
+    /// Peer to peer: how long an addr-fetch connection waits for its addresses (Core).
+    public static let peerAddressFetch = Interval.minutes(5)
     /// Peer to peer: blocks asked of one peer at a time (Core).
     public static let peerBlocksInFlight = 16
     /// Peer to peer: how far beyond the last common block blocks are fetched (Core).
@@ -172,14 +187,18 @@ public enum ChainLimits {
     public static let addresses = 1_000
     /// Peer to peer: addresses that the book keeps (Core's new and tried tables have 81,920 places).
     public static let addressBook = 20_000
+    /// Peer to peer: kept answers to getaddr; an operator seldom binds more addresses.
+    public static let addressAnswers = 16
     /// Peer to peer: refused transactions that are remembered (Core: 120,000).
     public static let recentRejects = 60_000
     /// Peer to peer: confirmed transactions that are remembered (Core: 48,000).
     public static let recentConfirmed = 48_000
-    /// Peer to peer: transactions whose parents are missing.
+    /// Peer to peer: announcements of transactions whose parents are missing, and tens of their inputs, over all peers
+    /// (Core's DEFAULT_MAX_ORPHANAGE_LATENCY_SCORE).
     public static let orphans = 3_000
-    /// Peer to peer: weight of all of them: what one peer may fill, Core's 404,000, ten times.
-    public static let orphanWeight = 4_040_000
+    /// Peer to peer: weight of such transactions for each peer that announced some (Core's
+    /// DEFAULT_RESERVED_ORPHAN_WEIGHT_PER_PEER): the largest package.
+    public static let orphanWeight = 404_000
     /// Peer to peer: transactions kept for compact blocks beside the pool (Core).
     public static let extraTransactions = 100
     /// Peer to peer: bytes of one such (Core keeps 1000 kB in all).

@@ -56,8 +56,12 @@ public struct NodeConfiguration: Sendable {
     public var listens = true
     /// Connections in all, eleven of them kept for the node's own dials (-maxconnections).
     public var maxConnections = ChainLimits.peers
+    /// How many in a hundred of the incoming peers may relay transactions (-inboundrelaypercent).
+    public var inboundRelayPercent = 50
     /// Who may do what peers may not (-whitelist).
     public var whitelist: [PeerWhitelistEntry] = []
+    /// Who comes in where may do what (-whitebind).
+    public var whitebinds: [PeerWhitebindEntry] = []
     /// How long a handshake may take (-peertimeout).
     public var peerTimeout = Interval.seconds(60)
     /// No transactions from peers (-blocksonly).
@@ -72,6 +76,8 @@ public struct NodeConfiguration: Sendable {
     public var banTime: UInt64 = 86_400
     /// Comments of the user agent (-uacomment).
     public var userAgentComments: [String] = []
+    /// Work below which a chain is not worth following (-minimumchainwork).
+    public var minimumChainWork: UInt256
     /// A tip older than this many seconds means initial download (-maxtipage).
     public var maxTipAge: UInt32 = 86_400
 
@@ -82,6 +88,7 @@ public struct NodeConfiguration: Sendable {
     ) {
         precondition(secretSeed.count == 32, "a secret seed of \(secretSeed.count) bytes")
         self.network = network
+        minimumChainWork = network.minimumChainWork
         self.clock = clock
         self.secretSeed = secretSeed
         self.templateAuthority = templateAuthority

@@ -199,11 +199,16 @@ public struct NodeMachine: DurableMachine {
             var tries = maxTries
             _ = generate(count, paying: script, tries: &tries, at: now, into: &effects)
         case .setWallClock(let clock): self.clock = clock
-        case .setMockTime(let time): mockTime = time
+        case .setMockTime(let time):
+            mockTime = time
+            checkPeers(at: now, into: &effects)
         case .invalidateBlock(let hash): _ = invalidate(hash, at: now, into: &effects)
         case .reconsiderBlock(let hash): _ = reconsider(hash, at: now, into: &effects)
         case .preciousBlock(let hash): _ = prefer(hash, at: now, into: &effects)
         case .loadMempool(let bytes): startMempoolLoad(bytes, at: now, into: &effects)
+        case .commit: mustCommit = true
+        case .loadBans(let bytes): loadBans(bytes, at: now)
+        case .loadAddresses(let bytes): loadAddresses(bytes)
         }
     }
 

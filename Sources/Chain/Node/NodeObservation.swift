@@ -16,6 +16,12 @@ public enum NodeCommand: Sendable, Equatable {
     case preciousBlock(Hash256)
     /// The content of mempool.dat, to be taken in bit by bit.
     case loadMempool([UInt8])
+    /// Makes all that the chain holds durable now; the last thing before the process ends.
+    case commit
+    /// The content of banlist.json; before peers are let in.
+    case loadBans([UInt8])
+    /// What ``NodeMachine/addressFile`` gave in the last life.
+    case loadAddresses([UInt8])
 }
 
 /// Where a block came from.
@@ -48,6 +54,8 @@ public enum NodeObservation: Sendable, Equatable {
     case templateClientDisconnected(ConnectionID, reason: String)
     case solutionReceived(client: ConnectionID, templateID: UInt64, hash: Hash256, verdict: String)
     case rpcServed(method: String, status: Int)
+    /// The driver writes ``NodeMachine/banListFile``.
+    case bansChanged
     case peerConnected(ConnectionID, userAgent: String)
     case peerDisconnected(ConnectionID, reason: String)
     /// A connection could not be made; it is tried again if the operator asked for it to be kept.

@@ -14,6 +14,17 @@ extension NodeConfiguration {
         try applyUserAgent(options.list("uacomment", on: name))
         if let rate = try options.amount("fallbackfee", on: name) { walletFeeRate = rate }
         applyCredentials(options, on: name)
+        for text in options.list("testactivationheight", on: name) {
+            guard network.name == "regtest" else { break }
+            try network.softForks.move(text)
+        }
+        if let text = options.text("minimumchainwork", on: name) {
+            guard let work = Self.hexNumber(text) else {
+                throw OptionError(
+                    "Invalid minimum work specified (\(text)), must be up to 64 hex digits")
+            }
+            minimumChainWork = work
+        }
         chain = ChainOptions(
             transactionIndex: options.flag("txindex", on: name, default: false),
             addressIndex: options.flag("addressindex", on: name, default: false))
@@ -22,6 +33,18 @@ extension NodeConfiguration {
         indexes.blockFilters = try Self.filterIndex(options, on: name)
         try applyPeers(options, on: name)
         try applyPool(options, on: name)
+    }
+
+    /// Up to 64 hexadecimal digits, with or without `0x`.
+    private static func hexNumber(_ text: String) -> UInt256? {
+        let digits = text.hasPrefix("0x") ? text.dropFirst(2) : text[...]
+        guard (1...64).contains(digits.utf8.count) else { return nil }
+        var value = UInt256.zero
+        for character in digits {
+            guard let digit = character.hexDigitValue else { return nil }
+            value = (value << 4) + UInt256(UInt64(digit))
+        }
+        return value
     }
 
     private static func filterIndex(_ options: BitcoinOptions, on name: String) throws(OptionError) -> Bool {
@@ -40,11 +63,18 @@ extension NodeConfiguration {
             guard count >= 0 else { throw OptionError("-maxconnections must be greater or equal than zero") }
             maxConnections = Int(min(count, Int64(ChainLimits.peers)))
         }
+        if let percent = options.number("inboundrelaypercent", on: name) {
+            inboundRelayPercent = Int(min(max(percent, 0), 100))
+        }
+        let forces = options.flag("whitelistforcerelay", on: name, default: false)
+        var implicit: PeerPermissions = [.noBan, .mempool]
+        if options.flag("whitelistrelay", on: name, default: true) || forces { implicit.formUnion(.relay) }
+        if forces { implicit.formUnion(.forceRelay) }
         for text in options.list("whitelist", on: name) {
-            guard let entry = PeerWhitelistEntry(text) else {
-                throw OptionError("Invalid netmask specified in -whitelist: '\(text)'")
-            }
-            whitelist.append(entry)
+            whitelist.append(try PeerWhitelistEntry(text, implicit: implicit))
+        }
+        for text in options.list("whitebind", on: name) {
+            whitebinds.append(try PeerWhitebindEntry(text, implicit: implicit))
         }
         if let seconds = options.number("peertimeout", on: name) {
             guard seconds > 0 else { throw OptionError("peertimeout must be a positive integer.") }
@@ -124,6 +154,28 @@ extension NodeConfiguration {
             throw OptionError(
                 "Total length of network version string (\(length)) exceeds maximum length (256). "
                     + "Reduce the number or size of uacomments.")
+        }
+    }
+}
+
+extension SoftForks {
+    /// -testactivationheight=name@height
+    fileprivate mutating func move(_ text: String) throws(OptionError) {
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else {
+            throw OptionError("Invalid format (\(text)) for -testactivationheight=name@height.")
+        }
+        guard let number = Int32(parts[1]), number >= 0, number < .max else {
+            throw OptionError("Invalid height value (\(text)) for -testactivationheight=name@height.")
+        }
+        let height = Int(number)
+        switch parts[0] {
+        case "segwit": segwit = height
+        case "bip34": bip34 = height
+        case "dersig": bip66 = height
+        case "cltv": bip65 = height
+        case "csv": csv = height
+        default: throw OptionError("Invalid name (\(text)) for -testactivationheight=name@height.")
         }
     }
 }

@@ -58,14 +58,19 @@ struct AddressBook: Sendable {
         entries[place].record.time = seconds
     }
 
-    /// Up to `count` entries drawn at random, at most `percent` of all.
-    func sample(_ count: Int, percent: Int, random: inout PRNG) -> [AddressRecord] {
+    /// Up to `count` entries drawn at random, at most `percent` of all; none that nobody has seen for thirty days or
+    /// that is said to be seen in the future (Core's IsTerrible).
+    func sample(_ count: Int, percent: Int, at time: Instant, random: inout PRNG) -> [AddressRecord] {
         let most = percent == 100 ? entries.count : entries.count * percent / 100
+        let seconds = time.nanoseconds / 1_000_000_000
         var order = Array(entries.indices)
         var list: [AddressRecord] = []
-        while list.count < min(count, most) {
+        while list.count < min(count, most), !order.isEmpty {
             let at = Int(random.below(UInt64(order.count)))
-            list.append(entries[order[at]].record)
+            let record = entries[order[at]].record
+            if UInt64(record.time) <= seconds + 600, UInt64(record.time) + 30 * 86_400 >= seconds {
+                list.append(record)
+            }
             order.swapAt(at, order.count - 1)
             order.removeLast()
         }

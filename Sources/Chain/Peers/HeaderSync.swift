@@ -17,13 +17,15 @@ struct HeaderSync: Sendable {
     var deadline: Instant?
     /// An inv made us ask for headers before the sync began.
     var askedForInventory = false
+    /// A chain of little work that is being measured before it is taken.
+    var presync: HeaderPresync?
     /// When it last announced a block with more work than our tip's.
     var lastAnnouncement: Instant?
 
     /// Whether another getheaders may go out: one at a time, and two minutes to answer (Core).
     func mayAsk(at time: Instant) -> Bool {
         guard let asked else { return true }
-        return time - asked > .minutes(2)
+        return time - asked > ChainLimits.peerHeadersResponse
     }
 }
 

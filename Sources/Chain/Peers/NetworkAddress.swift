@@ -18,6 +18,9 @@ public struct NetworkAddress: Hashable, Sendable, Comparable {
             }
         }
 
+        /// Whether this node could dial it: it has no proxy.
+        var isReachable: Bool { self == .ipv4 || self == .ipv6 }
+
         var name: String {
             switch self {
             case .ipv4: "ipv4"
@@ -61,12 +64,15 @@ public struct NetworkAddress: Hashable, Sendable, Comparable {
 
     private static let v4Prefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
 
-    /// A literal IPv4 or IPv6 address; names are not addresses.
+    /// A literal IPv4 or IPv6 address, or the name of an onion service or I2P destination; other names are no
+    /// addresses.
     public init?(_ text: String) {
         if let bytes = Self.v4(text[...]) {
             self.init(.ipv4, bytes)
         } else if let bytes = Self.v6(text) {
             self.init(mapped: bytes)
+        } else if let address = OverlayAddress.parse(text) {
+            self = address
         } else {
             return nil
         }
@@ -114,6 +120,32 @@ public struct NetworkAddress: Hashable, Sendable, Comparable {
             ? bytes[0] == 127 : network == .ipv6 && bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1
     }
 
+    /// Whether the address may belong to a node of the public network (Core's IsRoutable).
+    public var isRoutable: Bool {
+        switch network {
+        case .ipv4:
+            let (a, b, c) = (bytes[0], bytes[1], bytes[2])
+            let isPrivate = a == 10 || (a == 192 && b == 168) || (a == 172 && (16...31).contains(b))
+            let isSpecial =
+                a == 0 || a == 127 || (a == 169 && b == 254) || (a == 100 && (64...127).contains(b))
+            let isTest =
+                (a == 198 && (b == 18 || b == 19)) || (a == 192 && b == 0 && c == 2)
+                || (a == 198 && b == 51 && c == 100) || (a == 203 && b == 0 && c == 113)
+            return !isPrivate && !isSpecial && !isTest && bytes != [255, 255, 255, 255]
+        case .ipv6:
+            let isZero = bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] <= 1
+            let isLinkLocal = bytes.prefix(8).elementsEqual([0xfe, 0x80, 0, 0, 0, 0, 0, 0])
+            let isUniqueLocal = bytes[0] & 0xfe == 0xfc
+            let isDocumentation = bytes.prefix(4).elementsEqual([0x20, 0x01, 0x0d, 0xb8])
+            let isOrchid =
+                bytes.prefix(3).elementsEqual([0x20, 0x01, 0x00])
+                && (bytes[3] & 0xf0 == 0x10 || bytes[3] & 0xf0 == 0x20)
+            return !isZero && !isLinkLocal && !isUniqueLocal && !isDocumentation && !isOrchid
+        case .onion, .i2p: return true
+        case .cjdns: return bytes[0] == 0xfc
+        }
+    }
+
     /// The first /16 (IPv4) or /32 (IPv6): who shares it is likely one operator.
     var group: [UInt8] { [network.rawValue] + bytes.prefix(network == .ipv4 ? 2 : 4) }
 }
@@ -123,7 +155,7 @@ extension NetworkAddress: CustomStringConvertible {
         switch network {
         case .ipv4: return bytes.map(String.init).joined(separator: ".")
         case .ipv6, .cjdns: return Self.text(bytes)
-        case .onion, .i2p: return bytes.hex + "." + network.name
+        case .onion, .i2p: return OverlayAddress.text(self)
         }
     }
 
@@ -170,6 +202,8 @@ public struct Subnet: Hashable, Sendable, CustomStringConvertible {
             self.init(address)
             return
         }
+        // An overlay's addresses have no neighbours.
+        guard address.network == .ipv4 || address.network == .ipv6 else { return nil }
         if let bits = Int(parts[1]), (0...address.bytes.count * 8).contains(bits) {
             self.init(address, bits: bits)
         } else if let mask = NetworkAddress(String(parts[1])), mask.network == address.network {
@@ -188,5 +222,10 @@ public struct Subnet: Hashable, Sendable, CustomStringConvertible {
         other.network == address.network && Subnet(other, bits: bits).address == address
     }
 
-    public var description: String { "\(address)/\(bits)" }
+    public var description: String {
+        switch address.network {
+        case .ipv4, .ipv6: "\(address)/\(bits)"
+        case .onion, .i2p, .cjdns: "\(address)"
+        }
+    }
 }

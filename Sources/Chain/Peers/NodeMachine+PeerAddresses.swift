@@ -23,13 +23,18 @@ extension NodeMachine {
         let seconds = UInt32(truncatingIfNeeded: time.nanoseconds / 1_000_000_000)
         let isTrusted = peers.list[index].permissions.contains(.address)
         for record in records {
-            if peers.list[index].gossip.tokens < 1, !isTrusted {
+            if peers.list[index].gossip.tokens >= 1 {
+                peers.list[index].gossip.tokens -= 1
+            } else if !isTrusted {
                 peers.list[index].gossip.rateLimited += 1
                 continue
             }
-            if !isTrusted { peers.list[index].gossip.tokens -= 1 }
-            peers.list[index].gossip.processed += 1
             learnAddress(record, from: index, isFew: count <= 10, now: seconds, at: time)
+        }
+        if count < UInt64(ChainLimits.addresses) { peers.list[index].gossip.isAnswerAwaited = false }
+        // A single one may be the peer's own.
+        if peers.list[index].kind == .addressFetch, count > 1 {
+            peers.drop(index, "addrfetch connection completed")
         }
     }
 
@@ -39,37 +44,58 @@ extension NodeMachine {
         guard record.services & (PeerServices.network | PeerServices.networkLimited) != 0 else { return }
         var record = record
         // A time that cannot be is read as five days ago (Core).
-        if record.time <= 100_000_000 || record.time > seconds &+ 600 {
+        if record.time <= 100_000_000 || UInt64(record.time) > UInt64(seconds) + 600 {
             record.time = seconds > 432_000 ? seconds - 432_000 : 0
         }
         peers.list[index].gossip.known.insert(Self.key(record))
-        if peers.bans.isBanned(record.address, at: UInt64(seconds)) { return }
-        let source = peers.list[index].networkAddress
-        // Fresh news in a small message travels on to two others.
-        if record.time + 600 > seconds, isFew, !peers.list[index].gossip.wasAnswered || isFew {
+        if peers.bans.isBanned(record.address, at: UInt64(seconds))
+            || peers.bans.isDiscouraged(record.address)
+        {
+            return
+        }
+        peers.list[index].gossip.processed += 1
+        let isFresh = UInt64(record.time) + 600 > UInt64(seconds)
+        // The answer to getaddr is not news.
+        if isFresh, isFew, !peers.list[index].gossip.isAnswerAwaited, record.address.isRoutable {
             passOn(record, from: index, at: time)
         }
-        _ = peers.book.insert(record, from: source, random: &peers.random)
+        guard record.address.network.isReachable, record.address.isRoutable else { return }
+        _ = peers.book.insert(record, from: peers.list[index].networkAddress, random: &peers.random)
     }
 
+    /// To the same one or two peers within 24 hours, whatever the address: an address gains nothing by being told
+    /// again and again (Core's RelayAddress).
     private mutating func passOn(_ record: AddressRecord, from index: Int, at time: Instant) {
-        let others = peers.list.indices.filter {
-            $0 != index && peers.list[$0].isUp && peers.list[$0].gossip.isOn
+        let address = Self.key(record).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+        let day = (time.nanoseconds / 1_000_000_000 &+ address % 86_400) / 86_400
+        var choice = PRNG(seed: address ^ peers.groupSalt, stream: day)
+        let count = record.address.network.isReachable || choice.next() & 1 != 0 ? 2 : 1
+        var ranked: [(rank: UInt64, index: Int)] = []
+        for other in peers.list.indices
+        where other != index && peers.list[other].isUp && peers.list[other].gossip.isOn
+            && Self.fits(record, peers.list[other])
+        {
+            var draw = PRNG(
+                seed: address ^ peers.groupSalt &+ day, stream: UInt64(peers.list[other].number))
+            ranked.append((draw.next(), other))
         }
-        guard !others.isEmpty else { return }
-        let first = Int(peers.random.below(UInt64(others.count)))
-        for step in 0..<min(2, others.count) {
-            queueAddress(record, to: others[(first + step) % others.count], at: time)
-        }
+        ranked.sort { $0.rank > $1.rank }
+        for (_, other) in ranked.prefix(count) { queueAddress(record, to: other) }
     }
 
-    private mutating func queueAddress(_ record: AddressRecord, to index: Int, at time: Instant) {
+    /// Whether the peer's kind of addr message can hold it.
+    private static func fits(_ record: AddressRecord, _ peer: Peer) -> Bool {
+        peer.wantsAddressesV2 || record.address.network == .ipv4 || record.address.network == .ipv6
+    }
+
+    private mutating func queueAddress(_ record: AddressRecord, to index: Int) {
         if peers.list[index].gossip.known.contains(Self.key(record)) { return }
-        if !peers.list[index].wantsAddressesV2, record.address.mapped == nil { return }
-        guard peers.list[index].gossip.pending.count < ChainLimits.addresses else { return }
-        peers.list[index].gossip.pending.append(record)
-        if peers.list[index].gossip.next == nil {
-            peers.list[index].gossip.next = time + peers.random.exponential(mean: .seconds(30))
+        guard Self.fits(record, peers.list[index]) else { return }
+        if peers.list[index].gossip.pending.count < ChainLimits.addresses {
+            peers.list[index].gossip.pending.append(record)
+        } else {
+            let place = Int(peers.random.below(UInt64(ChainLimits.addresses)))
+            peers.list[index].gossip.pending[place] = record
         }
     }
 
@@ -82,39 +108,53 @@ extension NodeMachine {
 
     private mutating func refillTokens(_ index: Int, at time: Instant) {
         let gossip = peers.list[index].gossip
-        if let refilled = gossip.refilled, gossip.tokens < 1_000 {
-            peers.list[index].gossip.tokens = min(1_000, gossip.tokens + (time - refilled).seconds * 0.1)
+        let last = gossip.refilled ?? peers.list[index].opened
+        if time > last, gossip.tokens < 1_000 {
+            peers.list[index].gossip.tokens = min(1_000, gossip.tokens + (time - last).seconds * 0.1)
         }
         peers.list[index].gossip.refilled = time
     }
 
-    /// getaddr: once for each incoming peer, up to 1000 and 23 in a hundred of what is known.
-    mutating func sendAddresses(
-        _ index: Int, at time: Instant, into effects: inout EffectBuffer<NodeObservation>
-    ) {
+    /// getaddr: once for each incoming peer, up to 1000 and 23 in a hundred of what is known. All that come in by
+    /// the same door get the same for a day, so that asking again and again does not tell the whole book.
+    mutating func sendAddresses(_ index: Int, at time: Instant) {
         guard peers.list[index].isInbound, !peers.list[index].gossip.wasAnswered else { return }
         peers.list[index].gossip.isOn = true
         peers.list[index].gossip.wasAnswered = true
-        let percent = peers.list[index].permissions.contains(.address) ? 100 : 23
-        let records = peers.book.sample(ChainLimits.addresses, percent: percent, random: &peers.random)
+        let records: [AddressRecord]
+        if peers.list[index].permissions.contains(.address) {
+            records = peers.book.sample(
+                ChainLimits.addresses, percent: 23, at: time, random: &peers.random)
+        } else {
+            let door = peers.list[index].bound?.description ?? ""
+            records = peers.answers.addresses(
+                at: door, from: peers.book, at: time, random: &peers.random)
+        }
         peers.list[index].gossip.pending = []
-        for record in records { queueAddress(record, to: index, at: time) }
-        peers.list[index].gossip.next = nil
-        sendGossip(index, at: time, into: &effects)
+        for record in records { queueAddress(record, to: index) }
     }
 
+    /// Every thirty seconds or so.
     mutating func sendGossip(
         _ index: Int, at time: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        let gossip = peers.list[index].gossip
-        guard gossip.isOn, !gossip.pending.isEmpty, gossip.next.map({ $0 < time }) ?? true else { return }
+        guard peers.list[index].gossip.isOn, peers.list[index].gossip.next.map({ $0 < time }) ?? true else {
+            return
+        }
+        peers.list[index].gossip.next = time + peers.random.exponential(mean: .seconds(30))
+        var news: [AddressRecord] = []
+        for record in peers.list[index].gossip.pending {
+            let key = Self.key(record)
+            if peers.list[index].gossip.known.contains(key) { continue }
+            peers.list[index].gossip.known.insert(key)
+            news.append(record)
+        }
         peers.list[index].gossip.pending = []
-        peers.list[index].gossip.next = nil
+        guard !news.isEmpty else { return }
         let isV2 = peers.list[index].wantsAddressesV2
-        for record in gossip.pending { peers.list[index].gossip.known.insert(Self.key(record)) }
         peers.say(isV2 ? .addrv2 : .addr, to: index, at: time, into: &effects) { writer in
-            writer.write(compactSize: UInt64(gossip.pending.count))
-            for record in gossip.pending { Self.write(record, isV2: isV2, into: &writer) }
+            writer.write(compactSize: UInt64(news.count))
+            for record in news { Self.write(record, isV2: isV2, into: &writer) }
         }
     }
 
@@ -128,7 +168,7 @@ extension NodeMachine {
     }
 
     /// BIP155; nil for a network that is unknown or an address of the wrong length.
-    private static func recordV2(_ reader: inout ByteReader) throws(ByteReaderError) -> AddressRecord? {
+    static func recordV2(_ reader: inout ByteReader) throws(ByteReaderError) -> AddressRecord? {
         let time = try reader.u32()
         let services = try reader.compactSize(limit: .max)
         let network = NetworkAddress.Network(rawValue: try reader.u8())
@@ -140,7 +180,7 @@ extension NodeMachine {
         return AddressRecord(address: address, port: port, services: services, time: time)
     }
 
-    private static func write(_ record: AddressRecord, isV2: Bool, into writer: inout ByteWriter) {
+    static func write(_ record: AddressRecord, isV2: Bool, into writer: inout ByteWriter) {
         writer.write(u32: record.time)
         if isV2 {
             writer.write(compactSize: record.services)

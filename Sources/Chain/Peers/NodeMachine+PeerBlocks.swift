@@ -52,7 +52,7 @@ extension NodeMachine {
     {
         resolveAvailability(index)
         guard let best = peers.list[index].headers.best, !(chain.tree[best].chainWork < chain.tip.chainWork),
-            best != chain.tipID
+            !(chain.tree[best].chainWork < configuration.minimumChainWork), best != chain.tipID
         else { return ([], nil) }
         let tip = chain.tipID
         var common =
@@ -182,10 +182,7 @@ extension NodeMachine {
     mutating func receiveBlock(
         _ payload: [UInt8], _ index: Int, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        guard let block = try? Block(bytes: payload) else {
-            peers.drop(index, "malformed block")
-            return
-        }
+        guard let block = try? Block(bytes: payload) else { return }
         let hash = block.hash
         let time = peerTime(now)
         var wasRequested = false
@@ -194,7 +191,10 @@ extension NodeMachine {
             unmarkRequested(id, from: index, at: time)
             if chain.tree[id].hasBody { return }
         }
-        guard wasRequested || isWorthKeeping(block) else { return }
+        guard wasRequested || isWorthKeeping(block) else {
+            takeHeader(of: block, hash: hash, index, at: now)
+            return
+        }
         take(block, bytes: payload, from: index, viaCompactBlock: false, at: now, into: &effects)
     }
 
@@ -202,8 +202,20 @@ extension NodeMachine {
     private func isWorthKeeping(_ block: Block) -> Bool {
         guard let previous = chain.tree.id(of: block.header.previousBlockHash) else { return true }
         let work = chain.tree[previous].chainWork + (block.header.bits.target?.work ?? .zero)
-        return !(work < chain.tip.chainWork)
+        return !(work < chain.tip.chainWork) && !(work < configuration.minimumChainWork)
             && chain.tree[previous].height + 1 <= chain.height + ChainLimits.peerBlocksAhead
+    }
+
+    /// A block that is not kept may leave its header behind, if its chain has enough work.
+    private mutating func takeHeader(of block: Block, hash: Hash256, _ index: Int, at now: Instant) {
+        guard chain.tree.id(of: hash) == nil, hasEnoughWork(block.header) else { return }
+        do throws(Rejection) {
+            try BlockChecks.proofOfWork(
+                block.header, hash: hash, limit: configuration.network.proofOfWorkLimit)
+            _ = try chain.accept(block.header, hash: hash, now: unixTime(at: now))
+        } catch {
+            blame(index, error, viaCompactBlock: false, "invalid block received")
+        }
     }
 
     /// Gives a whole block to the chain and draws the conclusions for the peer.

@@ -7,16 +7,14 @@ extension NodeMachine {
         _ payload: [UInt8], _ index: Int, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
         guard !peers.isBlocksOnly, peers.list[index].announcing.providesCompact else { return }
-        guard let compact = Self.compactBlock(payload) else {
-            peers.drop(index, "malformed cmpctblock")
-            return
-        }
+        guard let compact = Self.compactBlock(payload) else { return }
         let time = peerTime(now)
         let hash = compact.header.hash
         guard let previous = chain.tree.id(of: compact.header.previousBlockHash) else {
             if !peers.isInitialDownload { askForHeaders(index, at: time, into: &effects) }
             return
         }
+        guard hasEnoughWork(compact.header) else { return }
         let wasKnown = chain.tree.id(of: hash) != nil
         let block: BlockID
         do throws(Rejection) {
@@ -135,10 +133,7 @@ extension NodeMachine {
     mutating func receiveBlockTransactions(
         _ payload: [UInt8], _ index: Int, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        guard let (hash, transactions) = Self.blockTransactions(payload) else {
-            peers.drop(index, "malformed blocktxn")
-            return
-        }
+        guard let (hash, transactions) = Self.blockTransactions(payload) else { return }
         guard let block = chain.tree.id(of: hash),
             let place = peers.list[index].download.index(of: block),
             let partial = peers.list[index].download.requests[place].partial

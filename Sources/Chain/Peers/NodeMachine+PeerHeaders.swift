@@ -10,7 +10,9 @@ extension NodeMachine {
     mutating func leaveInitialDownload(at time: Instant) {
         guard peers.isInitialDownload else { return }
         let seconds = time.nanoseconds / 1_000_000_000
-        if UInt64(chain.tip.header.time) + UInt64(configuration.maxTipAge) >= seconds, chain.height > 0 {
+        if !(chain.tip.chainWork < configuration.minimumChainWork),
+            UInt64(chain.tip.header.time) + UInt64(configuration.maxTipAge) >= seconds
+        {
             peers.isInitialDownload = false
         }
     }
@@ -46,7 +48,8 @@ extension NodeMachine {
     func mayFetchBlocks(_ index: Int) -> Bool {
         let peer = peers.list[index]
         if peer.isPreferred { return true }
-        return peer.canServeBlocks && (peers.preferredCount == 0 || peers.inFlight.count == 0)
+        return peer.canServeBlocks && peer.kind != .addressFetch
+            && (peers.preferredCount == 0 || peers.inFlight.count == 0)
     }
 
     /// One getheaders at a time. False if one is still out.
@@ -57,6 +60,14 @@ extension NodeMachine {
     ) -> Bool {
         guard peers.list[index].headers.mayAsk(at: time) else { return false }
         let locator = peers.headers.locator(from: start ?? peers.headers.best, in: chain.tree)
+        sendGetHeaders(index, locator, at: time, into: &effects)
+        return true
+    }
+
+    private mutating func sendGetHeaders(
+        _ index: Int, _ locator: [Hash256], at time: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
         peers.list[index].headers.asked = time
         peers.say(.getheaders, to: index, at: time, into: &effects) { writer in
             writer.write(u32: UInt32(PeerSet.protocolVersion))
@@ -64,7 +75,6 @@ extension NodeMachine {
             for hash in locator { writer.write(hash: hash) }
             writer.write(hash: Hash256.zero)
         }
-        return true
     }
 
     // MARK: What a peer has
@@ -132,61 +142,131 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         let time = peerTime(now)
-        guard let first = headers.first else {
+        guard !headers.isEmpty else {
+            // Not an announcement, so the answer to our question; the peer has nothing more for us.
+            peers.list[index].headers.presync = nil
             peers.list[index].headers.asked = nil
             return
         }
         let hashes = headers.map(\.hash)
+        guard areContinuous(headers, hashes, index) else { return }
+        let isFull = headers.count == ChainLimits.peerHeaders
+        let wasMeasured = peers.list[index].headers.presync != nil
+        var isProved = false
+        var list = (headers: headers, hashes: hashes)
+        if wasMeasured, let ready = measure(headers, hashes, index, isFull: isFull, at: time, into: &effects)
+        {
+            guard !ready.isEmpty else { return }
+            list = (ready, ready.map(\.hash))
+            isProved = true
+        }
+        guard let start = chain.tree.id(of: list.headers[0].previousBlockHash) else {
+            // Perhaps an announcement: what lies between is asked for, and the peer is not blamed.
+            askForHeaders(index, at: time, into: &effects)
+            learnAvailability(index, list.hashes[list.hashes.count - 1])
+            return
+        }
+        peers.list[index].headers.asked = nil
+        let known = chain.tree.id(of: list.hashes[list.hashes.count - 1])
+        if let known, isOnBestChain(known) { isProved = true }
+        if peers.list[index].permissions.contains(.noBan) { isProved = true }
+        if !isProved, hasLowWork(list.headers, after: start) {
+            // A full message may be the begin of a chain with enough work.
+            if isFull { startMeasuring(after: start, index, at: time) }
+            if isFull { _ = measure(headers, hashes, index, isFull: true, at: time, into: &effects) }
+            return
+        }
+        guard
+            let last = acceptHeaders(
+                list.headers, list.hashes, index, viaCompactBlock: viaCompactBlock, at: now)
+        else { return }
+        peers.headers.catchUp(chain.tree)
+        if isFull, peers.list[index].headers.presync == nil {
+            askForHeaders(index, from: last, at: time, into: &effects)
+        }
+        learnAvailability(index, chain.tree[last].hash)
+        if known == nil, chain.tip.chainWork < chain.tree[last].chainWork {
+            peers.list[index].headers.lastAnnouncement = time
+        }
+        if peers.isInitialDownload, !isFull, peers.list[index].isChosen,
+            let best = peers.list[index].headers.best,
+            chain.tree[best].chainWork < configuration.minimumChainWork
+        {
+            peers.drop(index, "outbound peer headers chain has insufficient work")
+        }
+        considerProtection(index)
+        directFetch(index, to: last, at: time, into: &effects)
+    }
+
+    private mutating func areContinuous(_ headers: [BlockHeader], _ hashes: [Hash256], _ index: Int) -> Bool {
         for (place, header) in headers.enumerated() {
             do throws(Rejection) {
                 try BlockChecks.proofOfWork(
                     header, hash: hashes[place], limit: configuration.network.proofOfWorkLimit)
             } catch {
                 peers.punish(index, "header with invalid proof of work")
-                return
-            }
-            if place > 0, header.previousBlockHash != hashes[place - 1] {
-                peers.punish(index, "non-continuous headers sequence")
-                return
+                return false
             }
         }
-        guard let start = chain.tree.id(of: first.previousBlockHash) else {
-            // Perhaps an announcement: what lies between is asked for, and the peer is not blamed.
-            askForHeaders(index, at: time, into: &effects)
-            learnAvailability(index, hashes[hashes.count - 1])
-            return
+        for (place, header) in headers.enumerated().dropFirst()
+        where header.previousBlockHash != hashes[place - 1] {
+            peers.punish(index, "non-continuous headers sequence")
+            return false
         }
-        peers.list[index].headers.asked = nil
-        let isFull = headers.count == ChainLimits.peerHeaders
-        if !isFull, hasLowWork(headers, hashes, after: start), !peers.list[index].permissions.contains(.noBan)
-        {
-            return
-        }
-        let isNew = chain.tree.id(of: hashes[hashes.count - 1]) == nil
-        guard let last = acceptHeaders(headers, hashes, index, viaCompactBlock: viaCompactBlock, at: now)
-        else {
-            return
-        }
-        peers.headers.catchUp(chain.tree)
-        if isFull { askForHeaders(index, from: last, at: time, into: &effects) }
-        learnAvailability(index, chain.tree[last].hash)
-        if isNew, chain.tip.chainWork < chain.tree[last].chainWork {
-            peers.list[index].headers.lastAnnouncement = time
-        }
-        directFetch(index, to: last, at: time, into: &effects)
+        return true
     }
 
-    /// Whether these headers lead to a chain so far behind ours that it will not be of use (Core's anti-DoS threshold:
-    /// the tip's work less 144 blocks).
-    private func hasLowWork(_ headers: [BlockHeader], _ hashes: [Hash256], after start: BlockID) -> Bool {
-        if chain.tree.id(of: hashes[hashes.count - 1]) != nil { return false }
+    // MARK: Chains of little work
+
+    private func isOnBestChain(_ id: BlockID) -> Bool {
+        chain.isActive(id) || peers.headers.contains(id, in: chain.tree)
+    }
+
+    /// The work that a chain of new headers must have (Core's anti-DoS threshold): the tip's less 144 blocks', and
+    /// the operator's minimum.
+    private var headerWorkThreshold: UInt256 {
         let tip = chain.tip
-        var work = chain.tree[start].chainWork
-        for header in headers { work = work + (header.bits.target?.work ?? .zero) }
         var threshold = tip.chainWork
         let one = tip.header.bits.target?.work ?? .zero
         for _ in 0..<144 where one < threshold || one == threshold { threshold = threshold - one }
-        return work < threshold
+        return max(threshold, configuration.minimumChainWork)
+    }
+
+    private func hasLowWork(_ headers: [BlockHeader], after start: BlockID) -> Bool {
+        var work = chain.tree[start].chainWork
+        for header in headers { work = work + (header.bits.target?.work ?? .zero) }
+        return work < headerWorkThreshold
+    }
+
+    /// Whether a single header leads to a chain that is worth its place in the tree; true when its parent is unknown.
+    func hasEnoughWork(_ header: BlockHeader) -> Bool {
+        guard let previous = chain.tree.id(of: header.previousBlockHash) else { return true }
+        return !hasLowWork([header], after: previous)
+    }
+
+    private mutating func startMeasuring(after start: BlockID, _ index: Int, at time: Instant) {
+        let entry = chain.tree[start]
+        peers.list[index].headers.presync = HeaderPresync(
+            after: start, entry, goal: headerWorkThreshold, rules: configuration.network.work,
+            seconds: Int64(time.nanoseconds / 1_000_000_000) - Int64(entry.medianTime), random: &peers.random)
+    }
+
+    /// Nil when these are no continuation of what is being measured; then they are judged as any others.
+    private mutating func measure(
+        _ headers: [BlockHeader], _ hashes: [Hash256], _ index: Int, isFull: Bool, at time: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) -> [BlockHeader]? {
+        guard var presync = peers.list[index].headers.presync else { return nil }
+        peers.list[index].headers.presync = nil
+        guard let outcome = presync.receive(headers, hashes: hashes, isFull: isFull) else { return nil }
+        peers.list[index].headers.asked = nil
+        if outcome.wantsMore {
+            var locator = peers.headers.locator(from: presync.start, in: chain.tree)
+            locator.insert(presync.last, at: 0)
+            sendGetHeaders(index, Array(locator.prefix(ChainLimits.peerLocator)), at: time, into: &effects)
+            peers.list[index].headers.presync = presync
+        }
+        return outcome.ready
     }
 
     private mutating func acceptHeaders(

@@ -33,14 +33,13 @@ extension NodeMachine {
             case .cmpctblock: receiveCompactBlock(message.payload, index, at: now, into: &effects)
             case .blocktxn: receiveBlockTransactions(message.payload, index, at: now, into: &effects)
             case .addr, .addrv2: try receiveAddresses(&reader, index, isV2: command == .addrv2, at: time)
-            case .getaddr: sendAddresses(index, at: time, into: &effects)
+            case .getaddr: sendAddresses(index, at: time)
             case .getcfilters, .getcfheaders, .getcfcheckpt:
                 try serveFilters(command, &reader, index, at: time, into: &effects)
             default: break
             }
         } catch {
-            // Core drops the message and keeps the peer; a peer whose messages do not parse is of no use to us.
-            peers.drop(index, "malformed \(message.command)")
+            // The message is lost and the peer stays, as in Core.
         }
     }
 
@@ -137,6 +136,12 @@ extension NodeMachine {
         try reader.skip(8)
         let address = NetworkAddress(mapped: try reader.bytes(16))
         let port = try reader.bigEndian16()
+        if let wanted = desiredServices(of: peers.list[index], offered: services, at: time),
+            services & wanted != wanted
+        {
+            peers.drop(index, "does not offer the expected services")
+            return
+        }
         guard Int32(bitPattern: version) >= 31_800 else {
             peers.drop(index, "obsolete version \(version)")
             return
@@ -172,12 +177,32 @@ extension NodeMachine {
             peers.say(.wtxidrelay, to: index, at: time, into: &effects)
             peers.say(.sendaddrv2, to: index, at: time, into: &effects)
         }
+        guard hasRelayRoom(for: index) else {
+            peers.drop(index, "too many peers that want transactions")
+            return
+        }
         peers.say(.verack, to: index, at: time, into: &effects)
-        if !peers.list[index].isInbound, peers.list[index].kind != .blockRelayOnly {
+        if peers.list[index].kind == .feeler {
+            peers.drop(index, "feeler connection completed")
+        } else if !peers.list[index].isInbound, peers.list[index].kind != .blockRelayOnly {
             peers.list[index].gossip.isOn = true
+            peers.list[index].gossip.isAnswerAwaited = true
             peers.list[index].gossip.tokens += 1_000
             peers.say(.getaddr, to: index, at: time, into: &effects)
         }
+    }
+
+    /// What a peer that this node chose itself must offer; nil for others. One that keeps only the newest blocks will
+    /// do while the tip is at most a day old.
+    private func desiredServices(of peer: Peer, offered services: UInt64, at time: Instant) -> UInt64? {
+        switch peer.kind {
+        case .inbound, .manual, .feeler: return nil
+        case .outboundFullRelay, .blockRelayOnly, .addressFetch: break
+        }
+        let behind = Int64(time.nanoseconds / 1_000_000_000) - Int64(chain.tip.header.time)
+        let isClose = behind < 144 * configuration.network.work.targetSpacing
+        let isLimited = services & PeerServices.networkLimited != 0 && isClose
+        return PeerServices.witness | (isLimited ? PeerServices.networkLimited : PeerServices.network)
     }
 
     /// Only what Core lets through into a log or an RPC answer.

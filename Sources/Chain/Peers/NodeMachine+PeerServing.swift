@@ -40,6 +40,11 @@ extension NodeMachine {
         guard !peers.list.isEmpty else { return }
         let wasBusy = beginPeers()
         peers.headers.catchUp(chain.tree)
+        // Some orphans' parents came with the blocks.
+        for change in changes where peers.orphans.count > 0 {
+            guard case .connected(_, let block, _) = change else { continue }
+            for transaction in block.transactions { adopt(childrenOf: transaction, at: now, into: &effects) }
+        }
         if !peers.isInitialDownload {
             let news = connected.filter { chain.isActive($0) }.suffix(ChainLimits.peerAnnouncedBlocks + 1)
             for index in peers.list.indices where peers.list[index].phase == .established {

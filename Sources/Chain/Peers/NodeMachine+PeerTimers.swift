@@ -28,6 +28,12 @@ extension NodeMachine {
             sendVersion(index, at: time, into: &effects)
         }
         guard peers.list[index].phase == .established else { return }
+        if peers.list[index].kind == .addressFetch,
+            time > peers.list[index].opened + ChainLimits.peerAddressFetch
+        {
+            peers.drop(index, "addrfetch connection timed out")
+            return
+        }
         peers.headers.catchUp(chain.tree)
         sendPing(index, at: time, into: &effects)
         sendGossip(index, at: time, into: &effects)
@@ -36,6 +42,7 @@ extension NodeMachine {
         announceBlocks(index, at: time, into: &effects)
         announceTransactions(index, at: time, into: &effects)
         checkDownload(index, at: time)
+        considerChainSync(index, at: time, into: &effects)
         requestBlocks(index, at: time, into: &effects)
         sendFeeFilter(index, at: time, into: &effects)
         serve(index, at: time, into: &effects)
@@ -115,6 +122,9 @@ extension PeerSet {
                 consider(list[place].opened + timeout + moment)
                 continue
             }
+            if list[place].kind == .addressFetch {
+                consider(list[place].opened + ChainLimits.peerAddressFetch + moment)
+            }
             let silence = (list[place].traffic.lastReceived ?? list[place].opened) + ChainLimits.peerSilence
             consider(max(silence, list[place].opened + timeout) + moment)
             if let started = list[place].ping.started {
@@ -127,6 +137,7 @@ extension PeerSet {
             if !list[place].relay.pending.isEmpty || list[place].relay.wantsMempool {
                 consider(list[place].relay.next.map { $0 + moment })
             }
+            consider(list[place].chainSync.deadline.map { $0 + moment })
             if !list[place].gossip.pending.isEmpty { consider(list[place].gossip.next.map { $0 + moment }) }
             if !isBlocksOnly { consider(list[place].relay.nextFeeFilter.map { $0 + moment }) }
         }

@@ -57,32 +57,44 @@ extension NodeMachine {
         }
     }
 
-    /// `forOrphan`: its parent is wanted even if it paid too little when it came alone.
-    private func hasTransaction(_ hash: Hash256, isWitnessID: Bool, forOrphan: Bool = false) -> Bool {
-        if peers.rejects.contains(hash) || peers.confirmed.contains(hash) { return true }
-        if !forOrphan, peers.poor.contains(hash) { return true }
-        if isWitnessID { return peers.orphans.contains(wtxid: hash) || mempool.contains(wtxid: hash) }
-        return mempool[hash] != nil
+    /// Whether it need not be fetched. `countsPoor`: also when it only paid too little, which a child may mend. A hash
+    /// of a transaction without witnesses is both ids at once.
+    func hasTransaction(_ hash: Hash256, isWitnessID: Bool, countsPoor: Bool) -> Bool {
+        if peers.orphans.contains(wtxid: hash) { return true }
+        if countsPoor, peers.poor.contains(hash) { return true }
+        if peers.confirmed.contains(hash) || peers.rejects.contains(hash) { return true }
+        return isWitnessID ? mempool.contains(wtxid: hash) : mempool[hash] != nil
     }
 
     /// Notes that this peer has a transaction which we lack, to be asked for when its turn comes.
     private mutating func consider(
-        _ hash: Hash256, isWitnessID: Bool, forOrphan: Bool = false, from index: Int, at time: Instant
+        _ hash: Hash256, isWitnessID: Bool, from index: Int, at time: Instant
     ) {
-        let peer = peers.list[index]
         if isWitnessID, peers.orphans.contains(wtxid: hash) {
-            peers.orphans.announce(hash, from: peer.id)
+            announceOrphan(hash, from: peers.list[index].id, at: time)
             return
         }
-        guard !hasTransaction(hash, isWitnessID: isWitnessID, forOrphan: forOrphan) else { return }
-        let isTrusted = peer.permissions.contains(.relay)
-        if !isTrusted, peers.requests.announced(by: peer.id) >= ChainLimits.peerAnnouncements { return }
+        guard !hasTransaction(hash, isWitnessID: isWitnessID, countsPoor: true) else { return }
+        let isTrusted = peers.list[index].permissions.contains(.relay)
+        if !isTrusted,
+            peers.requests.announced(by: peers.list[index].id) >= ChainLimits.peerAnnouncements
+        {
+            return
+        }
+        announceRequest(hash, isWitnessID: isWitnessID, from: index, at: time)
+    }
+
+    /// Peers of our choice are asked at once, others later, so that nobody who pushes to the front can withhold it.
+    mutating func announceRequest(_ hash: Hash256, isWitnessID: Bool, from index: Int, at time: Instant) {
+        let peer = peers.list[index]
         var delay = Interval.zero
         if !peer.isPreferred { delay = delay + .seconds(2) }
         if !isWitnessID, peers.list.contains(where: { $0.isUp && $0.usesWitnessIDs }) {
             delay = delay + .seconds(2)
         }
-        if !isTrusted, peers.requests.inFlight(of: peer.id) >= ChainLimits.peerTransactionsInFlight {
+        if !peer.permissions.contains(.relay),
+            peers.requests.inFlight(of: peer.id) >= ChainLimits.peerTransactionsInFlight
+        {
             delay = delay + .seconds(2)
         }
         peers.requests.announce(
@@ -102,9 +114,8 @@ extension NodeMachine {
             rounds += 1
             if orders.isEmpty, expired.isEmpty { break }
             for order in orders {
-                // Orphans' parents are asked for by txid whatever they paid.
                 let isWanted = !hasTransaction(
-                    order.hash, isWitnessID: order.isWitnessID, forOrphan: !order.isWitnessID)
+                    order.hash, isWitnessID: order.isWitnessID, countsPoor: false)
                 guard isWanted else {
                     peers.requests.forget(order.hash)
                     continue
@@ -155,126 +166,31 @@ extension NodeMachine {
             return
         }
         guard !peers.isInitialDownload else { return }
-        guard let transaction = try? Transaction(bytes: payload) else {
-            peers.drop(index, "malformed tx")
-            return
-        }
+        guard let transaction = try? Transaction(bytes: payload) else { return }
         let id = peers.list[index].id
-        peers.list[index].relay.learn(
-            peers.list[index].usesWitnessIDs ? transaction.wtxid : transaction.txid)
-        let announcers =
-            [id] + peers.requests.announcers(of: transaction.wtxid)
-            + peers.requests.announcers(of: transaction.txid)
-        peers.requests.drop(transaction.txid, from: id)
-        peers.requests.drop(transaction.wtxid, from: id)
-        guard !hasTransaction(transaction.wtxid, isWitnessID: true, forOrphan: true),
-            mempool[transaction.txid]?.transaction.wtxid != transaction.wtxid
-        else {
-            peers.requests.forget(transaction.wtxid)
+        let (txid, wtxid) = (transaction.txid, transaction.wtxid)
+        peers.list[index].relay.learn(peers.list[index].usesWitnessIDs ? wtxid : txid)
+        peers.requests.drop(txid, from: id)
+        if transaction.hasWitness { peers.requests.drop(wtxid, from: id) }
+        if hasTransaction(wtxid, isWitnessID: true, countsPoor: false) {
+            // An operator's own peer may have it told once more.
+            if peers.list[index].permissions.contains(.forceRelay), mempool[txid] != nil {
+                relay(transaction, isOwn: false, at: now, into: &effects)
+            }
             return
         }
-        if tryTransaction(transaction, announcers: announcers, at: now, into: &effects) {
+        if peers.poor.contains(wtxid) {
+            tryWithChild(transaction, from: id, at: now, into: &effects)
+            return
+        }
+        do throws(Rejection) {
+            let verdict = try submit(transaction, at: now, into: &effects)
+            entered(transaction)
+            for replaced in verdict.replaced { peers.extra.insert(replaced) }
             peers.list[index].relay.lastTransaction = peerTime(now)
             adopt(childrenOf: transaction, at: now, into: &effects)
-        }
-    }
-
-    /// True when it entered the pool. One whose parents are missing is kept and they are asked for.
-    private mutating func tryTransaction(
-        _ transaction: Transaction, announcers: [ConnectionID], at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) -> Bool {
-        do throws(Rejection) {
-            _ = try submit(transaction, at: now, into: &effects)
-            peers.requests.forget(transaction.txid)
-            peers.requests.forget(transaction.wtxid)
-            peers.orphans.remove(wtxid: transaction.wtxid)
-            return true
         } catch {
-            if error.kind == .missingInputs {
-                keepOrphan(transaction, announcers: announcers, at: peerTime(now))
-                return false
-            }
-            peers.orphans.remove(wtxid: transaction.wtxid)
-            if Self.isPoor(error) {
-                peers.poor.insert(transaction.wtxid)
-                if tryPackage(transaction, at: now, into: &effects) { return true }
-            } else {
-                peers.rejects.insert(transaction.wtxid)
-            }
-            peers.requests.forget(transaction.wtxid)
-            if !transaction.hasWitness { peers.requests.forget(transaction.txid) }
-            peers.extra.insert(transaction)
-            return false
-        }
-    }
-
-    /// Refused for its own fee alone: with a child that pays more it may stand.
-    private static func isPoor(_ rejection: Rejection) -> Bool {
-        rejection.reason == "min relay fee not met" || rejection.reason == "mempool min fee not met"
-    }
-
-    /// Tries the transaction together with each orphan that spends from it, newest first (one parent, one child).
-    private mutating func tryPackage(
-        _ parent: Transaction, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
-    ) -> Bool {
-        for child in peers.orphans.children(of: parent).reversed().prefix(3) {
-            let verdict = submit(package: [parent, child], rateMax: nil, at: now, into: &effects)
-            guard verdict.added.contains(where: { $0.wtxid == parent.wtxid }) else { continue }
-            for transaction in verdict.added {
-                peers.requests.forget(transaction.txid)
-                peers.requests.forget(transaction.wtxid)
-                peers.orphans.remove(wtxid: transaction.wtxid)
-            }
-            adopt(childrenOf: child, at: now, into: &effects)
-            return true
-        }
-        return false
-    }
-
-    private mutating func keepOrphan(_ transaction: Transaction, announcers: [ConnectionID], at time: Instant)
-    {
-        var parents: [Hash256] = []
-        for input in transaction.inputs where !parents.contains(input.previousOutput.txid) {
-            parents.append(input.previousOutput.txid)
-        }
-        peers.requests.forget(transaction.wtxid)
-        peers.requests.forget(transaction.txid)
-        // The child of what was refused is refused.
-        if parents.contains(where: { peers.rejects.contains($0) }) {
-            peers.rejects.insert(transaction.wtxid)
-            return
-        }
-        for peer in announcers {
-            guard let index = peers.index(peer), peers.orphans.insert(transaction, from: peer) else {
-                continue
-            }
-            for parent in parents where !hasParent(parent) {
-                consider(parent, isWitnessID: false, forOrphan: true, from: index, at: time)
-            }
-        }
-        peers.extra.insert(transaction)
-    }
-
-    private func hasParent(_ txid: Hash256) -> Bool {
-        mempool[txid] != nil || peers.confirmed.contains(txid)
-    }
-
-    /// The orphans that waited for this transaction, and those that waited for them.
-    private mutating func adopt(
-        childrenOf transaction: Transaction, at now: Instant,
-        into effects: inout EffectBuffer<NodeObservation>
-    ) {
-        var queue = [transaction]
-        var at = 0
-        while at < queue.count, at < ChainLimits.orphans {
-            for child in peers.orphans.children(of: queue[at]) {
-                let announcers = peers.orphans.announcers(of: child.wtxid)
-                if tryTransaction(child, announcers: announcers, at: now, into: &effects) {
-                    queue.append(child)
-                }
-            }
-            at += 1
+            refuse(transaction, error, from: id, isFirst: true, at: now, into: &effects)
         }
     }
 
@@ -282,10 +198,11 @@ extension NodeMachine {
 
     /// A transaction entered the pool: peers hear of it, those on the whitelist at once.
     mutating func relay(
-        _ transaction: Transaction, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+        _ transaction: Transaction, isOwn: Bool = true, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
     ) {
         let time = peerTime(now)
-        if !peers.isBusy, peers.unbroadcast.count < ChainLimits.unbroadcast {
+        if isOwn, !peers.isBusy, peers.unbroadcast.count < ChainLimits.unbroadcast {
             peers.unbroadcast.append(transaction.txid)
             peers.nextRebroadcast = peers.nextRebroadcast ?? time + .minutes(10)
         }

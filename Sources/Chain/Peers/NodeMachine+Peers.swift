@@ -21,7 +21,10 @@ extension NodeMachine {
         let seconds = time.nanoseconds / 1_000_000_000
         let host = Endpoint(address).map(\.host) ?? address
         let networkAddress = NetworkAddress(host)
-        let permissions = networkAddress.map { self.permissions(of: $0, isInbound: true) } ?? []
+        let bound = peers.bound.flatMap { $0.id == id ? $0.local : nil }
+        let permissions =
+            (networkAddress.map { self.permissions(of: $0, isInbound: true) } ?? []).union(
+                self.permissions(at: bound))
         var refusal: String?
         if !peers.isNetworkActive {
             refusal = "network is off"
@@ -30,7 +33,9 @@ extension NodeMachine {
             let isFull = inboundCount + 1 >= inboundLimit
             if isFull, peers.bans.isDiscouraged(networkAddress) { refusal = "discouraged" }
         }
-        if refusal == nil, inboundCount >= inboundLimit, !evictPeer() { refusal = "too many peers" }
+        if refusal == nil, inboundCount >= inboundLimit, !evictPeer(from: inboundCandidates()) {
+            refusal = "too many peers"
+        }
         if let refusal {
             roles[id] = nil
             effects.close(id, .closed(refusal))
@@ -42,6 +47,8 @@ extension NodeMachine {
                 ? PeerTransport(magic: peers.magic, accepting: secrets.fork())
                 : PeerTransport(magic: peers.magic),
             at: time)
+        peers.list[peers.list.count - 1].isPreferredForEviction =
+            networkAddress.map { peers.bans.isDiscouraged($0) } ?? false
     }
 
     mutating func peerDialed(
@@ -102,12 +109,15 @@ extension NodeMachine {
         let wasBusy = beginPeers()
         defer { endPeers(wasBusy, at: now, into: &effects) }
         let time = peerTime(now)
+        leaveInitialDownload(at: time)
         peers.list[index].traffic.countReceived(bytes.byteCount, at: time)
         peers.list[index].transport.receive(bytes)
         do throws(PeerTransport.Fault) {
             while peers.list[index].closing == nil {
                 let next = try peers.list[index].transport.next()
                 peers.shakeHands(index, at: time, into: &effects)
+                let lost = peers.list[index].transport.takeLost()
+                if lost > 0 { peers.list[index].traffic.countReceived("", lost) }
                 guard let (message, size) = next else { break }
                 peers.list[index].traffic.countReceived(message.command, size)
                 peerMessage(message, index, at: now, into: &effects)
@@ -190,31 +200,23 @@ extension NodeMachine {
         return permissions
     }
 
+    /// What -whitebind gives to those that come in by this address.
+    private func permissions(at bound: Endpoint?) -> PeerPermissions {
+        guard let bound else { return [] }
+        var permissions: PeerPermissions = []
+        for entry in configuration.whitebinds
+        where entry.endpoint == bound
+            || (entry.endpoint.port == bound.port && ["0.0.0.0", "::"].contains(entry.endpoint.host))
+        {
+            permissions.formUnion(entry.permissions)
+        }
+        return permissions
+    }
+
     var inboundCount: Int { peers.list.count { $0.isInbound && $0.closing == nil } }
 
     /// What -maxconnections leaves for incoming peers: Core keeps eleven for its own dials.
     var inboundLimit: Int {
         max(0, min(configuration.maxConnections, ChainLimits.peersMax) - ChainLimits.peerOutbound)
-    }
-
-    /// Makes room for an incoming peer: drops the youngest of those that nothing speaks for. False if all are kept.
-    private mutating func evictPeer() -> Bool {
-        var candidates = peers.list.indices.filter {
-            peers.list[$0].isInbound && peers.list[$0].closing == nil
-                && !peers.list[$0].permissions.contains(.noBan)
-        }
-        func keep(_ count: Int, _ precedes: (Peer, Peer) -> Bool) {
-            candidates.sort { precedes(peers.list[$0], peers.list[$1]) }
-            candidates.removeFirst(min(count, candidates.count))
-        }
-        keep(8) { ($0.ping.least ?? .seconds(1 << 30)) < ($1.ping.least ?? .seconds(1 << 30)) }
-        keep(4) { ($0.relay.lastTransaction ?? .start) > ($1.relay.lastTransaction ?? .start) }
-        keep(4) { ($0.headers.lastAnnouncement ?? .start) > ($1.headers.lastAnnouncement ?? .start) }
-        keep(candidates.count / 2) { $0.opened < $1.opened }
-        guard let youngest = candidates.max(by: { peers.list[$0].number < peers.list[$1].number }) else {
-            return false
-        }
-        peers.drop(youngest, "evicted for another peer")
-        return true
     }
 }

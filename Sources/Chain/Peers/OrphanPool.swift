@@ -1,68 +1,136 @@
 import Bitcoin
 import SansIO
 
-/// Transactions whose parents are missing, until the parents come (bounded per peer and in all, as Core's
-/// TxOrphanage).
+/// Transactions whose parents are missing, until the parents come. Each peer that announced one has a share of the
+/// room; when there is too little, the oldest announcements go of the peer that exceeds its share the most (Core's
+/// TxOrphanage), so that one peer cannot push out what another brought.
 struct OrphanPool: Sendable {
+    struct Announcement: Sendable {
+        let peer: ConnectionID
+        fileprivate let sequence: UInt64
+    }
+
     struct Orphan: Sendable {
         let transaction: Transaction
-        /// Who announced or sent it.
-        var announcers: [ConnectionID]
+        /// Who announced or sent it, in order.
+        fileprivate(set) var announcements: [Announcement]
+
+        var announcers: [ConnectionID] { announcements.map(\.peer) }
+        /// How much work it makes: one for each announcement and for every ten inputs.
+        fileprivate var inputScore: Int { transaction.inputs.count / 10 }
+    }
+
+    private struct Share {
+        let peer: ConnectionID
+        var weight = 0
+        var score = 0
     }
 
     /// Oldest first.
     private(set) var orphans: [Orphan] = []
     private var byWtxid = Set<Hash256>()
+    private var nextSequence: UInt64 = 0
 
     var count: Int { orphans.count }
 
     func contains(wtxid: Hash256) -> Bool { byWtxid.contains(wtxid) }
-    func announcers(of wtxid: Hash256) -> [ConnectionID] {
-        orphans.first { $0.transaction.wtxid == wtxid }?.announcers ?? []
+
+    func orphan(_ wtxid: Hash256) -> Orphan? {
+        guard byWtxid.contains(wtxid) else { return nil }
+        return orphans.first { $0.transaction.wtxid == wtxid }
     }
 
-    /// Takes one in, or adds an announcer; false when it is too heavy to keep.
-    mutating func insert(_ transaction: Transaction, from peer: ConnectionID) -> Bool {
-        guard transaction.weight <= ChainLimits.standardWeight else { return false }
+    func isKnown(_ wtxid: Hash256, to peer: ConnectionID) -> Bool {
+        orphan(wtxid)?.announcements.contains { $0.peer == peer } ?? false
+    }
+
+    /// Takes one in, or adds an announcer to one that is here; one too large for any pool is left out.
+    mutating func insert(_ transaction: Transaction, from peer: ConnectionID) {
         if byWtxid.contains(transaction.wtxid) {
             announce(transaction.wtxid, from: peer)
-            return true
+            return
         }
-        orphans.append(Orphan(transaction: transaction, announcers: [peer]))
+        guard transaction.weight <= ChainLimits.standardWeight else { return }
+        orphans.append(
+            Orphan(
+                transaction: transaction,
+                announcements: [Announcement(peer: peer, sequence: nextSequence)]))
+        nextSequence += 1
         byWtxid.insert(transaction.wtxid)
         trim()
-        return true
     }
 
     mutating func announce(_ wtxid: Hash256, from peer: ConnectionID) {
-        guard let index = orphans.firstIndex(where: { $0.transaction.wtxid == wtxid }),
-            !orphans[index].announcers.contains(peer)
+        guard byWtxid.contains(wtxid),
+            let index = orphans.firstIndex(where: { $0.transaction.wtxid == wtxid }),
+            !orphans[index].announcements.contains(where: { $0.peer == peer })
         else { return }
-        orphans[index].announcers.append(peer)
+        orphans[index].announcements.append(Announcement(peer: peer, sequence: nextSequence))
+        nextSequence += 1
+        trim()
     }
 
-    /// Drops the oldest of the peer that takes the most room, until both bounds hold.
-    private mutating func trim() {
-        while orphans.count > ChainLimits.orphans || weight > ChainLimits.orphanWeight {
-            var weights: [(peer: ConnectionID, weight: Int)] = []
-            for orphan in orphans {
-                for peer in orphan.announcers {
-                    if let index = weights.firstIndex(where: { $0.peer == peer }) {
-                        weights[index].weight += orphan.transaction.weight
-                    } else {
-                        weights.append((peer, orphan.transaction.weight))
-                    }
+    private func shares() -> [Share] {
+        var list: [Share] = []
+        for orphan in orphans {
+            for announcement in orphan.announcements {
+                let place: Int
+                if let known = list.firstIndex(where: { $0.peer == announcement.peer }) {
+                    place = known
+                } else {
+                    list.append(Share(peer: announcement.peer))
+                    place = list.count - 1
                 }
+                list[place].weight += orphan.transaction.weight
+                list[place].score += 1 + orphan.inputScore
             }
-            guard let heaviest = weights.max(by: { $0.weight < $1.weight })?.peer,
-                let index = orphans.firstIndex(where: { $0.announcers.contains(heaviest) })
+        }
+        return list
+    }
+
+    private func isTooMuch(peers: Int) -> Bool {
+        var weight = 0
+        var score = 0
+        for orphan in orphans {
+            weight += orphan.transaction.weight
+            score += orphan.announcements.count + orphan.inputScore
+        }
+        return score > ChainLimits.orphans || weight > ChainLimits.orphanWeight * max(peers, 1)
+    }
+
+    private mutating func trim() {
+        // The sum of what every peer may have; looked at closely only when that could be exceeded.
+        guard orphans.count > ChainLimits.orphans / 10 || isTooMuch(peers: 1) else { return }
+        var shares = shares()
+        let scoreMax = max(1, ChainLimits.orphans / max(shares.count, 1))
+        while isTooMuch(peers: shares.count) {
+            // Parts per million of what a peer may have.
+            let excess = shares.map { share in
+                max(
+                    share.weight * 1_000_000 / ChainLimits.orphanWeight, share.score * 1_000_000 / scoreMax)
+            }
+            guard
+                let place = excess.indices.max(by: {
+                    (excess[$0], shares[$0].peer) < (excess[$1], shares[$1].peer)
+                })
             else { return }
-            orphans[index].announcers.removeAll { $0 == heaviest }
-            if orphans[index].announcers.isEmpty { remove(at: index) }
+            dropOldest(of: shares[place].peer)
+            shares = self.shares()
         }
     }
 
-    private var weight: Int { orphans.reduce(0) { $0 + $1.transaction.weight } }
+    private mutating func dropOldest(of peer: ConnectionID) {
+        var found: (orphan: Int, announcement: Int, sequence: UInt64)?
+        for (place, orphan) in orphans.enumerated() {
+            for (number, announcement) in orphan.announcements.enumerated()
+            where announcement.peer == peer && announcement.sequence < found?.sequence ?? .max {
+                found = (place, number, announcement.sequence)
+            }
+        }
+        guard let found else { return }
+        orphans[found.orphan].announcements.remove(at: found.announcement)
+        if orphans[found.orphan].announcements.isEmpty { remove(at: found.orphan) }
+    }
 
     private mutating func remove(at index: Int) {
         byWtxid.remove(orphans[index].transaction.wtxid)
@@ -80,10 +148,10 @@ struct OrphanPool: Sendable {
     }
 
     /// Orphans that spend an output of this transaction, oldest first.
-    func children(of parent: Transaction) -> [Transaction] {
+    func children(of parent: Transaction) -> [Orphan] {
         guard !orphans.isEmpty else { return [] }
         let txid = parent.txid
-        return orphans.map(\.transaction).filter { $0.inputs.contains { $0.previousOutput.txid == txid } }
+        return orphans.filter { $0.transaction.inputs.contains { $0.previousOutput.txid == txid } }
     }
 
     /// A block confirmed these: they and what they make impossible go.
@@ -101,8 +169,8 @@ struct OrphanPool: Sendable {
 
     mutating func disconnect(_ peer: ConnectionID) {
         for index in orphans.indices.reversed() {
-            orphans[index].announcers.removeAll { $0 == peer }
-            if orphans[index].announcers.isEmpty { remove(at: index) }
+            orphans[index].announcements.removeAll { $0.peer == peer }
+            if orphans[index].announcements.isEmpty { remove(at: index) }
         }
     }
 }

@@ -58,12 +58,15 @@ struct Peer: Sendable {
     var wantsTransactions = false
     var usesWitnessIDs = false
     var wantsAddressesV2 = false
+    /// Its address misbehaved before: it goes first when room is needed.
+    var isPreferredForEviction = false
 
     /// When it last brought a new block.
     var lastBlock: Instant?
     var traffic = PeerTraffic()
     var ping = PeerPing()
     var headers = HeaderSync()
+    var chainSync = ChainSync()
     var download = BlockDownload()
     var announcing = BlockAnnouncing()
     var relay = TransactionRelay()
@@ -72,6 +75,8 @@ struct Peer: Sendable {
 
     var isUp: Bool { phase == .established && closing == nil }
     var isInbound: Bool { kind.isInbound }
+    /// Picked by the node itself to follow the chain.
+    var isChosen: Bool { kind == .outboundFullRelay || kind == .blockRelayOnly }
     var commonVersion: UInt32 { min(version, UInt32(PeerSet.protocolVersion)) }
     var hasWitnesses: Bool { services & PeerServices.witness != 0 }
     var canServeBlocks: Bool { services & (PeerServices.network | PeerServices.networkLimited) != 0 }

@@ -89,6 +89,8 @@ struct PeerMessageDecoder: Sendable {
     private let magic: [UInt8]
     private var buffer: [UInt8] = []
     private var start = 0
+    /// Bytes of messages that were passed over since the last look: wrong checksums, impossible names.
+    private(set) var lost = 0
 
     init(magic: [UInt8]) { self.magic = magic }
 
@@ -107,18 +109,28 @@ struct PeerMessageDecoder: Sendable {
             let length = number(at: start + 16)
             guard length <= ChainLimits.peerMessage else { throw .tooLong(length) }
             guard buffer.count - start >= 24 + length else { return nil }
-            let command = buffer[start + 4..<start + 16].prefix { $0 != 0 }
+            let field = buffer[start + 4..<start + 16]
+            let command = field.prefix { $0 != 0 }
             let checksum = buffer[start + 20..<start + 24]
             let payload = buffer[start + 24..<start + 24 + length]
-            let isWhole = SHA256.double(payload).bytes.prefix(4).elementsEqual(checksum)
+            let isWhole =
+                SHA256.double(payload).bytes.prefix(4).elementsEqual(checksum)
+                && command.allSatisfy { (0x20...0x7e).contains($0) }
+                && field.dropFirst(command.count).allSatisfy { $0 == 0 }
             let message =
                 isWhole
                 ? PeerMessage(command: String(decoding: command, as: UTF8.self), payload: Array(payload))
                 : nil
             start += 24 + length
             if let message { return message }
+            lost += 24 + length
         }
         return nil
+    }
+
+    mutating func takeLost() -> Int {
+        defer { lost = 0 }
+        return lost
     }
 
     private func number(at offset: Int) -> Int {

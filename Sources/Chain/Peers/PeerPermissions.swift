@@ -1,4 +1,4 @@
-import SansIO
+public import SansIO
 
 /// What a peer on the operator's whitelist may do (Core's net_permissions).
 public struct PeerPermissions: OptionSet, Sendable, Hashable {
@@ -31,6 +31,39 @@ public struct PeerPermissions: OptionSet, Sendable, Hashable {
 
     /// As getpeerinfo lists them.
     var list: [String] { Self.names.filter { contains($0.1) }.map(\.0) }
+
+    /// What stands before the `@` of -whitelist and -whitebind.
+    struct Written {
+        var permissions: PeerPermissions = []
+        var directions: Set<String> = []
+    }
+
+    /// - Throws: in Core's words, what is not understood.
+    static func read(_ text: Substring, whole: String, allowsOut: Bool) throws(OptionError) -> Written {
+        var written = Written()
+        for word in text.split(separator: ",") {
+            switch word {
+            case "in": written.directions.insert("in")
+            case "out":
+                guard allowsOut else {
+                    throw OptionError(
+                        "whitebind may only be used for incoming connections (\"out\" was passed)")
+                }
+                written.directions.insert("out")
+            case "all": written.permissions.formUnion(.all)
+            case "bloom": written.permissions.formUnion(.bloomFilter)
+            default:
+                guard let named = names.first(where: { $0.0 == word }) else {
+                    throw OptionError("Invalid P2P permission: '\(word)'")
+                }
+                written.permissions.formUnion(named.1)
+            }
+        }
+        if !written.directions.isEmpty, written.permissions.isEmpty {
+            throw OptionError("Only direction was set, no permissions: '\(whole)'")
+        }
+        return written
+    }
 }
 
 /// One `-whitelist=[permissions@]address[/bits]`.
@@ -46,31 +79,44 @@ public struct PeerWhitelistEntry: Sendable, Hashable {
         self.subnet = subnet
     }
 
-    /// Nil when a permission or the address is not understood.
-    public init?(_ text: String) {
-        var permissions = PeerPermissions.implicit
+    /// - Parameter implicit: what is given where the text names no permissions.
+    /// - Throws: in Core's words, what is not understood.
+    public init(_ text: String, implicit: PeerPermissions = .implicit) throws(OptionError) {
+        var written = PeerPermissions.Written(permissions: implicit)
         var rest = text[...]
-        var directions: [String] = []
-        if let at = text.lastIndex(of: "@") {
-            permissions = []
-            for word in text[..<at].split(separator: ",") {
-                if word == "in" || word == "out" {
-                    directions.append(String(word))
-                } else if word == "all" {
-                    permissions.formUnion(.all)
-                } else if word == "bloom" {
-                    permissions.formUnion(.bloomFilter)
-                } else if let named = PeerPermissions.names.first(where: { $0.0 == word }) {
-                    permissions.formUnion(named.1)
-                } else {
-                    return nil
-                }
-            }
+        if let at = text.firstIndex(of: "@") {
+            written = try PeerPermissions.read(text[..<at], whole: text, allowsOut: true)
             rest = text[text.index(after: at)...]
         }
-        guard let subnet = Subnet(String(rest)) else { return nil }
-        self.init(permissions: permissions, subnet: subnet)
-        isForOutbound = directions.contains("out")
-        isForInbound = directions.isEmpty || directions.contains("in")
+        guard let subnet = Subnet(String(rest)) else {
+            throw OptionError("Invalid netmask specified in -whitelist: '\(rest)'")
+        }
+        self.init(permissions: written.permissions, subnet: subnet)
+        isForOutbound = written.directions.contains("out")
+        isForInbound = written.directions.isEmpty || written.directions.contains("in")
+    }
+}
+
+/// One `-whitebind=[permissions@]address:port`: who comes in there may do this.
+public struct PeerWhitebindEntry: Sendable, Hashable {
+    public var permissions: PeerPermissions
+    public var endpoint: Endpoint
+
+    /// - Throws: in Core's words, what is not understood.
+    public init(_ text: String, implicit: PeerPermissions = .implicit) throws(OptionError) {
+        permissions = implicit
+        var rest = text[...]
+        if let at = text.firstIndex(of: "@") {
+            permissions = try PeerPermissions.read(text[..<at], whole: text, allowsOut: false).permissions
+            rest = text[text.index(after: at)...]
+        }
+        let host = Endpoint(String(rest)).map(\.host) ?? String(rest)
+        guard NetworkAddress(host) != nil else {
+            throw OptionError("Cannot resolve -whitebind address: '\(rest)'")
+        }
+        guard let endpoint = Endpoint(String(rest)), endpoint.port > 0 else {
+            throw OptionError("Need to specify a port with -whitebind: '\(rest)'")
+        }
+        self.endpoint = endpoint
     }
 }

@@ -13,6 +13,8 @@ struct PeerSet: Sendable {
     /// In the order of arrival. Nothing is removed before the end of a call, so that places hold within it.
     var list: [Peer] = []
     var random: PRNG
+    /// Secret of this life, for choices that nobody is to foresee.
+    let groupSalt: UInt64
     var nextNumber = 0
     /// Our side of the connection that is about to be opened.
     var bound: (id: ConnectionID, local: Endpoint)?
@@ -53,6 +55,7 @@ struct PeerSet: Sendable {
     var bans = BanList()
     var filters = FilterChain()
     var book = AddressBook()
+    var answers = AddressAnswers()
     /// A call works through the list; removal waits for its end.
     var isBusy = false
 
@@ -67,6 +70,7 @@ struct PeerSet: Sendable {
         isBlocksOnly = configuration.blocksOnly
         isNetworkActive = configuration.networkActive
         random = PRNG(seed: configuration.seed, stream: 0x7032_70)
+        groupSalt = random.next()
         dialing = Dialing(configuration)
     }
 

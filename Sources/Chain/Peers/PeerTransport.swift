@@ -125,6 +125,22 @@ struct PeerTransport: Sendable {
         }
     }
 
+    /// Bytes of messages that could not be read since the last look.
+    mutating func takeLost() -> Int {
+        switch state {
+        case .undecided: return 0
+        case .v1(var decoder):
+            guard decoder.lost > 0 else { return 0 }
+            let count = decoder.takeLost()
+            state = .v1(decoder)
+            return count
+        case .v2(var transport):
+            let count = transport.takeLost()
+            if count > 0 { state = .v2(transport) }
+            return count
+        }
+    }
+
     /// Stands in while the state is worked on in place.
     private static let none = SecretGenerator(seed: [])
 

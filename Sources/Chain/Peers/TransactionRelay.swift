@@ -10,7 +10,7 @@ struct TransactionRelay: Sendable {
     /// When the next announcements go out; nil before the first.
     var next: Instant?
     /// The pool's sequence at the last announcement: only what was in it by then is given out (privacy).
-    var announcedSequence: UInt64 = 0
+    var announcedSequence: UInt64 = 1
     /// Its feefilter, satoshi per 1000 virtual bytes.
     var feeFilter: Int64 = 0
     /// Our feefilter that it has.

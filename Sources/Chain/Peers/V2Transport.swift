@@ -35,6 +35,8 @@ struct V2Transport: Sendable {
     /// Authenticated with the first packet.
     private var theirGarbage: [UInt8] = []
     private var outbox: [UInt8]
+    /// Bytes of messages whose name is none.
+    private var lost = 0
 
     /// - Parameter secrets: key and garbage are drawn from it.
     init(isInitiator: Bool, magic: [UInt8], secrets: inout SecretGenerator) {
@@ -100,11 +102,18 @@ struct V2Transport: Sendable {
                 phase = .key
                 defer { phase = .open(cipher) }
                 guard let packet = try readPacket(&cipher) else { return nil }
-                if !packet.isDecoy, let message = Self.message(packet.contents) {
+                if packet.isDecoy { continue }
+                if let message = Self.message(packet.contents) {
                     return (message, packet.contents.count + V2Cipher.overhead)
                 }
+                lost += packet.contents.count + V2Cipher.overhead
             }
         }
+    }
+
+    mutating func takeLost() -> Int {
+        defer { lost = 0 }
+        return lost
     }
 
     private mutating func readKey() throws(Fault) -> Bool {

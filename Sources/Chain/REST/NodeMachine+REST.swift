@@ -28,7 +28,7 @@ extension NodeMachine {
         if !request.keepsAlive { endRPC(id, "answered", into: &effects) }
     }
 
-    private func rest(_ request: HTTPRequest, at now: Instant) throws(RESTError) -> RESTAnswer {
+    private mutating func rest(_ request: HTTPRequest, at now: Instant) throws(RESTError) -> RESTAnswer {
         let rest = request.path.dropFirst("/rest/".count)
         func after(_ prefix: String) -> RESTPath? {
             rest.hasPrefix(prefix) ? RESTPath(rest.dropFirst(prefix.count)) : nil

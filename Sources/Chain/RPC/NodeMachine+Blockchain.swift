@@ -52,17 +52,18 @@ extension RPCMethod {
 
 /// Reading the chain.
 extension NodeMachine {
-    func chainInfo(at now: Instant) -> JSON {
+    mutating func chainInfo(at now: Instant) -> JSON {
         let tip = chain.tip
-        let age = Int64(unixTime(at: now)) - Int64(tip.header.time)
+        leaveInitialDownload(at: peerTime(now))
+        peers.headers.catchUp(chain.tree)
         return [
             "chain": .string(configuration.network.name), "blocks": .int(chain.height),
-            "headers": .int(chain.height),
+            "headers": .int(chain.tree[peers.headers.best].height),
             "bestblockhash": .string(tip.hash.displayHex), "bits": .string(chain.hex8(tip.header.bits.bits)),
             "target": .string(tip.header.bits.target?.value.hex ?? ""),
             "difficulty": .measure(chain.difficulty(tip.header.bits)), "time": .int(tip.header.time),
             "mediantime": .int(tip.medianTime), "verificationprogress": 1,
-            "initialblockdownload": .bool(chain.height == 0 && age > 86_400),
+            "initialblockdownload": .bool(peers.isInitialDownload),
             "chainwork": .string(tip.chainWork.hex), "size_on_disk": .int(chain.storedBytes), "pruned": false,
             "warnings": [],
         ]

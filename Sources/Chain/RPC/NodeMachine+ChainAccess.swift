@@ -37,15 +37,19 @@ extension NodeMachine {
     /// getdeploymentinfo of the chain that ends with a block.
     func deploymentInfo(_ id: BlockID) -> JSON {
         let entry = chain.tree[id]
-        // Regtest's rules: those of buried deployments hold from height 1 on, segwit's and taproot's always.
-        let flags =
-            entry.height >= 1
-            ? [
-                "CHECKLOCKTIMEVERIFY", "CHECKSEQUENCEVERIFY", "DERSIG", "NULLDUMMY", "P2SH", "TAPROOT",
-                "WITNESS",
-            ] : ["NULLDUMMY", "P2SH", "TAPROOT", "WITNESS"]
+        let forks = configuration.network.softForks
+        let bits = forks.scriptFlags(height: entry.height, hash: entry.hash)
+        let known: [(String, ScriptFlags)] = [
+            ("CHECKLOCKTIMEVERIFY", .checkLockTime), ("CHECKSEQUENCEVERIFY", .checkSequence),
+            ("DERSIG", .strictDER), ("NULLDUMMY", .nullDummy), ("P2SH", .p2sh), ("TAPROOT", .taproot),
+            ("WITNESS", .witness),
+        ]
+        let flags = known.filter { bits.contains($0.1) }.map(\.0)
         var deployments = JSONObject()
-        for (name, height) in [("bip34", 1), ("bip66", 1), ("bip65", 1), ("csv", 1), ("segwit", 0)] {
+        for (name, height) in [
+            ("bip34", forks.bip34), ("bip66", forks.bip66), ("bip65", forks.bip65), ("csv", forks.csv),
+            ("segwit", forks.segwit),
+        ] {
             deployments.append(
                 name,
                 ["type": "buried", "active": .bool(entry.height + 1 >= height), "height": .int(height)])

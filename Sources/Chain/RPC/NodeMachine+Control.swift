@@ -4,7 +4,8 @@ import SansIO
 
 extension RPCMethod {
     static let control: [RPCMethod] = [
-        RPCMethod("stop", "wait:num?", in: "Control", "Requests a graceful stop.") { _, _, effects in
+        RPCMethod("stop", "wait:num?", in: "Control", "Requests a graceful stop.") { node, _, effects in
+            node.mustCommit = true
             effects.observe(.stopRequested)
             return "Bitcoin Core stopping"
         },
@@ -12,12 +13,13 @@ extension RPCMethod {
             .int(call.now.nanoseconds / 1_000_000_000)
         },
         RPCMethod("setmocktime", "timestamp:num", in: "", "Sets the clock; 0 goes back to the system's.") {
-            node, call, _ throws(RPCError) in
+            node, call, effects throws(RPCError) in
             let time = try call.int(0)
             guard (0...Int64(UInt32.max)).contains(time) else {
                 throw .parameter("Mocktime must be in the range [0, 4294967295], not \(time).")
             }
             node.mockTime = time == 0 ? nil : UInt32(time)
+            node.checkPeers(at: call.now, into: &effects)
             return .null
         },
         RPCMethod("help", "command:str?", in: "Control", "Lists all commands, or explains one.") {

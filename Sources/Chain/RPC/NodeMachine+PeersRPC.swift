@@ -7,14 +7,17 @@ extension RPCMethod {
         network("getconnectioncount", "", "The number of connections.") { node, _, _ in
             .int(node.peers.list.count)
         },
-        network("getorphantxs", "verbosity:num?", "Transactions that wait for their parents.", isHidden: true)
+        network("getorphantxs", "verbosity:any?", "Transactions that wait for their parents.", isHidden: true)
         {
             node, call, _ throws(RPCError) in
+            if case .bool = call[0] {
+                throw .type("Verbosity was boolean but only integer allowed")
+            }
             let verbosity = try call.optionalInt(0) ?? 0
             guard (0...2).contains(verbosity) else {
                 throw .parameter("Invalid verbosity value \(verbosity)")
             }
-            return .array(node.peers.orphans.orphans.map { Self.orphan($0, verbosity: verbosity) })
+            return .array(node.peers.orphans.orphans.map { node.orphanJSON($0, verbosity: verbosity) })
         },
         network("getnetworkinfo", "", "The state of the peer-to-peer network.") { node, _, _ in
             node.networkInfo()
@@ -28,6 +31,12 @@ extension RPCMethod {
             "Keeps a connection, drops it from the list, or tries one once."
         ) {
             node, call, _ throws(RPCError) in try node.addNode(call, at: call.now)
+        },
+        network(
+            "addconnection", "address:str connection_type:str v2transport:bool",
+            "Opens a connection of a given type, for tests.", isHidden: true
+        ) {
+            node, call, _ throws(RPCError) in try node.addConnection(call)
         },
         network("disconnectnode", "address:str? nodeid:num?", "Closes a connection.") {
             node, call, _ throws(RPCError) in try node.disconnectNode(call)
@@ -47,20 +56,24 @@ extension RPCMethod {
             "setban", "subnet:str command:str bantime:num? absolute:bool?",
             "Bans an address or subnet, or takes the ban back."
         ) {
-            node, call, _ throws(RPCError) in try node.setBan(call, at: call.now)
+            node, call, effects throws(RPCError) in
+            let answer = try node.setBan(call, at: call.now)
+            effects.observe(.bansChanged)
+            return answer
         },
         network("listbanned", "", "The banned addresses and subnets.") { node, call, _ in
             node.listBanned(at: call.now)
         },
-        network("clearbanned", "", "Takes every ban back.") { node, _, _ in
+        network("clearbanned", "", "Takes every ban back.") { node, _, effects in
             node.peers.bans.clear()
+            effects.observe(.bansChanged)
             return .null
         },
         network("setnetworkactive", "state:bool", "Switches all traffic with peers on or off.") {
             node, call, _ throws(RPCError) in try node.setNetworkActive(call, at: call.now)
         },
         network("getnodeaddresses", "count:num? network:str?", "Known addresses of other nodes.") {
-            node, call, _ throws(RPCError) in try node.nodeAddresses(call)
+            node, call, _ throws(RPCError) in try node.nodeAddresses(call, at: call.now)
         },
         network(
             "addpeeraddress", "address:str port:num tried:bool?", "Adds an address to the book, for tests.",
@@ -82,18 +95,6 @@ extension RPCMethod {
     ]
 
     /// A method of this table: whatever it changes about peers is carried out when it returns.
-    private static func orphan(_ orphan: OrphanPool.Orphan, verbosity: Int64) -> JSON {
-        let transaction = orphan.transaction
-        if verbosity == 0 { return .string(transaction.txid.displayHex) }
-        var object: JSONObject = [
-            "txid": .string(transaction.txid.displayHex), "wtxid": .string(transaction.wtxid.displayHex),
-            "bytes": .int(transaction.totalSize), "vsize": .int(transaction.virtualSize),
-            "weight": .int(transaction.weight), "from": .array(orphan.announcers.map { .int($0.raw) }),
-        ]
-        if verbosity == 2 { object["hex"] = .string(transaction.bytes().hex) }
-        return .object(object)
-    }
-
     private static func network(
         _ name: String, _ signature: String, _ summary: String, isHidden: Bool = false,
         run: @escaping RPCHandler
@@ -113,6 +114,19 @@ extension NodeMachine {
         let wasBusy = beginPeers()
         defer { endPeers(wasBusy, at: call.now, into: &effects) }
         return try run(&self, call, &effects)
+    }
+
+    fileprivate func orphanJSON(_ orphan: OrphanPool.Orphan, verbosity: Int64) -> JSON {
+        let transaction = orphan.transaction
+        if verbosity == 0 { return .string(transaction.txid.displayHex) }
+        let announcers = orphan.announcers.compactMap { peers.index($0).map { peers.list[$0].number } }
+        var object: JSONObject = [
+            "txid": .string(transaction.txid.displayHex), "wtxid": .string(transaction.wtxid.displayHex),
+            "bytes": .int(transaction.totalSize), "vsize": .int(transaction.virtualSize),
+            "weight": .int(transaction.weight), "from": .array(announcers.map { .int($0) }),
+        ]
+        if verbosity == 2 { object["hex"] = .string(transaction.bytes().hex) }
+        return .object(object)
     }
 
     fileprivate func networkInfo() -> JSON {
@@ -207,7 +221,8 @@ extension NodeMachine {
     }
 
     private func appendChain(of peer: Peer, to object: inout JSONObject) {
-        object.append("presynced_headers", -1)
+        let presync = peer.headers.presync.flatMap { $0.phase == .measuring ? $0.height : nil }
+        object.append("presynced_headers", .int(presync ?? -1))
         object.append("synced_headers", .int(peer.headers.best.map { chain.tree[$0].height } ?? -1))
         object.append("synced_blocks", .int(peer.headers.common.map { chain.tree[$0].height } ?? -1))
         object.append(
@@ -263,6 +278,40 @@ extension NodeMachine {
             _ = peers.dialing.tryOnce(endpoint, name: name, kind: .manual, usesV2: usesV2)
         }
         return .null
+    }
+
+    fileprivate mutating func addConnection(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+        guard configuration.network.name == "regtest" else {
+            throw .misc("addconnection is for regression testing (-regtest mode) only.")
+        }
+        let name = try arguments.string(0)
+        let type = try arguments.string(1)
+        let kinds: [Peer.Kind] = [.outboundFullRelay, .blockRelayOnly, .addressFetch, .feeler]
+        guard let kind = kinds.first(where: { $0.rawValue == type }) else {
+            throw .parameter(arguments.method.help)
+        }
+        let usesV2 = try arguments.optionalBool(2) ?? false
+        if usesV2, !configuration.v2Transport {
+            throw .parameter(
+                "Error: Adding v2transport connections requires -v2transport init flag to be set.")
+        }
+        let endpoint = self.endpoint(name)
+        guard mayOpen(kind), peers.dialing.tryOnce(endpoint, name: name, kind: kind, usesV2: usesV2) else {
+            throw RPCError(
+                code: -34, message: "Error: Already at capacity for specified connection type.")
+        }
+        return ["address": .string(name), "connection_type": .string(type)]
+    }
+
+    /// Whether one more connection of this type fits: eight full ones, two for blocks only, eleven in all (Core).
+    private func mayOpen(_ kind: Peer.Kind) -> Bool {
+        let full = min(configuration.maxConnections, ChainLimits.peerFullRelay)
+        let blocks = min(configuration.maxConnections - full, ChainLimits.peerBlockRelayOnly)
+        let open = peers.list.count { $0.kind == kind && $0.closing == nil }
+        if kind == .outboundFullRelay, open >= full { return false }
+        if kind == .blockRelayOnly, open >= blocks { return false }
+        return peers.list.count { !$0.isInbound && $0.kind != .manual && $0.closing == nil }
+            < ChainLimits.peerOutbound
     }
 
     /// Host and port; the network's own port where none is given.
@@ -418,14 +467,16 @@ extension NodeMachine {
 
     // MARK: Known addresses
 
-    fileprivate mutating func nodeAddresses(_ arguments: RPCArguments) throws(RPCError) -> JSON {
+    fileprivate mutating func nodeAddresses(
+        _ arguments: RPCArguments, at now: Instant
+    ) throws(RPCError) -> JSON {
         let count = try arguments.optionalInt(0) ?? 1
         guard count >= 0 else { throw .parameter("Address count out of range") }
         let name = try arguments.optionalString(1)
         if let name, !["ipv4", "ipv6", "onion", "i2p", "cjdns"].contains(name) {
             throw .parameter("Network not recognized: \(name)")
         }
-        let all = peers.book.sample(.max, percent: 100, random: &peers.random)
+        let all = peers.book.sample(.max, percent: 100, at: peerTime(now), random: &peers.random)
         let fitting = all.filter { name == nil || $0.address.network.name == name }
         return .array(
             fitting.prefix(count == 0 ? .max : Int(clamping: count)).map { record in

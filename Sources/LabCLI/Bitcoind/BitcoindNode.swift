@@ -11,6 +11,7 @@ struct BitcoindNode {
     let storage: LiveStorage
     let cookiePath: String?
     let notifier: ShellNotifier
+    let peers: PeerKeeper
     /// Nil with -persistmempool=0.
     let mempool: MempoolKeeper?
 
@@ -36,6 +37,8 @@ struct BitcoindNode {
         configuration.seed = LiveWorld.entropy(8).reduce(0) { $0 << 8 | UInt64($1) }
         let notifier = ShellNotifier(settings)
         let saves = MempoolKeeper(path: configuration.mempoolPath)
+        let peers = PeerKeeper(
+            bans: directory.path("banlist.json"), addresses: directory.path("addresses.dat"))
         let folder = directory.path("chainstate")
         try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let (host, storage) = try NodeStorage.host(
@@ -44,6 +47,7 @@ struct BitcoindNode {
         ) { observation, _ in
             switch observation {
             case .mempoolSaveRequested: saves.request()
+            case .bansChanged: peers.saveBans()
             case .stopRequested: stop.request("asked to by RPC")
             case .tipChanged(let height, let hash):
                 log.note("new tip \(hash.displayHex) at height \(height)")
@@ -54,9 +58,10 @@ struct BitcoindNode {
         _ = try await host.open(stores: [(.wallet, name: "wallets.journal")], under: directory)
         let persists = settings.flag("persistmempool", default: true)
         let service = BitcoindNode(
-            host: host, storage: storage, cookiePath: cookiePath, notifier: notifier,
+            host: host, storage: storage, cookiePath: cookiePath, notifier: notifier, peers: peers,
             mempool: persists ? saves : nil)
         saves.attach(host)
+        await peers.load(into: host, log: log)
         do {
             try await service.listen(settings, listeners, configuration.rpc)
         } catch {
@@ -125,7 +130,9 @@ struct BitcoindNode {
 
     func stop() async {
         notifier.stopped()
+        host.send(.commit)
         await mempool?.save()
+        await peers.save()
         await host.stop()
         storage.close()
         if let cookiePath { try? FileManager.default.removeItem(atPath: cookiePath) }

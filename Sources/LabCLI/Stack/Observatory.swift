@@ -88,7 +88,9 @@ final class Observatory: Sendable {
         case .mempoolLoaded(_, _, let fault?): log.note("mempool.dat could not be read: \(fault)")
         case .mempoolLoaded(let accepted, let count, nil):
             if count > 0 { log.note("\(accepted) of \(count) transactions back in the mempool") }
-        case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested, .mempoolSaveRequested: break
+        case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested, .mempoolSaveRequested,
+            .bansChanged:
+            break
         }
     }
 

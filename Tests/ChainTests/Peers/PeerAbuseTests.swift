@@ -76,8 +76,6 @@ import Testing
         Case("a mempool that nobody offered", "mempool") { _ in },
         Case("a getcfilters that nobody offered", "getcfilters") { $0.write(repeating: 0, count: 37) },
         Case("a verack's privilege after verack", "sendaddrv2") { _ in },
-        Case("a truncated tx", "tx") { $0.write(repeating: 1, count: 9) },
-        Case("a truncated cmpctblock", "inv") { $0.write(u8: 3) },
     ]
 
     @Test("It is dropped", arguments: faults)
@@ -91,6 +89,21 @@ import Testing
         #expect(node.closed[bystander.id.raw] == nil)
         bystander.say("ping", to: &node) { $0.write(u64: 5) }
         #expect(try bystander.messages(&node).map(\.command) == ["pong"])
+    }
+
+    @Test(
+        "A message that does not parse is lost and its sender stays, as with Core",
+        arguments: [
+            "tx", "block", "cmpctblock", "blocktxn", "inv", "headers", "addrv2", "getblocktxn",
+        ])
+    func lost(command: String) throws {
+        var node = NodeUnderTest()
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
+        var peer = try PeerTests.connected(&node)
+        peer.say(command, to: &node) { $0.write(repeating: 1, count: 9) }
+        peer.say("ping", to: &node) { $0.write(u64: 5) }
+        #expect(node.closed[peer.id.raw] == nil)
+        #expect(try peer.messages(&node).map(\.command) == ["pong"])
     }
 
     @Test(

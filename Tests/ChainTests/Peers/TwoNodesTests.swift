@@ -67,7 +67,7 @@ import Testing
     @Test("A peer on the whitelist hears of transactions without delay")
     func whitelist() throws {
         let net = NodeNetwork(2, edges: [(0, 1)]) { _, configuration in
-            configuration.whitelist = ["noban,in,out@127.0.0.1"].compactMap { PeerWhitelistEntry($0) }
+            configuration.whitelist = ["noban,in,out@127.0.0.1"].compactMap { try? PeerWhitelistEntry($0) }
         }
         let address = try TemplateProviderTests.fund(&net[0].node)
         net.settle()
