@@ -34,16 +34,46 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: "labnet only: hashes per block on average; 2 is regtest's own difficulty.")
     var blockHashes = 1e6
 
+    @Option(
+        help: ArgumentHelp(
+            "labnet only: a block should take so long, and the difficulty follows the hashrate.",
+            valueName: "seconds"))
+    var blockInterval: Int64?
+
+    @Option(help: "labnet only: with an interval, the difficulty moves every so many blocks.")
+    var retargetBlocks = 144
+
+    @Option(help: "labnet only: blocks between two halvings of the subsidy.")
+    var halvingInterval = 150
+
+    @Option(help: "labnet only: confirmations that a coinbase needs before it is spent.")
+    var coinbaseMaturity = 100
+
+    private var rules: LabnetRules {
+        var rules = LabnetRules(target: Target(UInt256(clamping: 0x1p256 / max(2, blockHashes))))
+        rules.blockInterval = blockInterval
+        rules.retargetBlocks = retargetBlocks
+        rules.halvingInterval = halvingInterval
+        rules.coinbaseMaturity = coinbaseMaturity
+        return rules
+    }
+
     var parameters: NetworkParameters {
         switch network {
         case .regtest: .regtest
-        case .labnet: .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, blockHashes))))
+        case .labnet: .labnet(rules)
         }
     }
 
     func validate() throws {
         guard blockHashes >= 2, blockHashes.isFinite else {
             throw ValidationError("--block-hashes must be at least 2")
+        }
+        if let fault = rules.fault { throw ValidationError("labnet: \(fault)") }
+        if network == .regtest, rules != LabnetRules(target: rules.target) {
+            throw ValidationError(
+                "regtest stays as Bitcoin Core has it: block interval, halving and maturity need "
+                    + "--network labnet")
         }
     }
 }

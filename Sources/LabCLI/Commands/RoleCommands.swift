@@ -84,17 +84,21 @@ struct PoolCommand: AsyncParsableCommand {
         abstract: "Runs the Stratum V2 pool server.",
         discussion: """
             Examples:
-              lab pool --templates 127.0.0.1:8442
-              lab pool --templates 127.0.0.1:8442 --templates-authority 9c… --shares-per-minute 20
+              lab pool --template-provider 127.0.0.1:8442
+              lab pool --template-provider 127.0.0.1:8442 --tp-key 9c… --shares-per-minute 20
             """)
 
     @OptionGroup var role: RoleOptions
     @Option(help: "Stratum V2 mining; 0 takes a free port.") var port: UInt16 = 34_254
     @Option(help: "Job declaration server; 0 takes a free port.") var jdsPort: UInt16 = 34_264
     @Option(help: "Job declaration client; 0 takes a free port.") var jdcPort: UInt16 = 34_265
-    @Option(help: "The template provider, host:port.")
+    @Option(
+        name: [.customLong("template-provider"), .customLong("templates")],
+        help: "The template provider, ours or any other (sv2-tp with Bitcoin Core).")
     var templates = Endpoint(host: "127.0.0.1", port: 8_442)
-    @Option(help: "Its authority key; without one its certificate is not checked.")
+    @Option(
+        name: [.customLong("tp-key"), .customLong("templates-authority")],
+        help: "Its authority key; without one its certificate is not checked.")
     var templatesAuthority: AuthorityPublicKey?
     @Option(help: "The address that rewards go to; without one a key of the data directory.") var payout:
         String?

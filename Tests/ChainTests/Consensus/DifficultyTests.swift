@@ -115,6 +115,7 @@ import Testing
         let network = NetworkParameters.labnet(rules)
         #expect(network.subsidy(at: 999) == 50_0000_0000)
         #expect(network.coinbaseMaturity == 5)
+        #expect(network.genesis.hash != constant.genesis.hash, "other rules, another chain")
         var tree = tree(network)
         for height in 1..<20 {
             append(&tree, time: network.genesis.header.time + UInt32(height) * 5, bits: network.bits)

@@ -19,6 +19,17 @@ public struct LabnetRules: Sendable, Equatable {
     /// `blockDifficulty` times 2^32 hashes on average cost a block; far below 1 is the rule.
     public init(blockDifficulty: Double) { target = Target(difficulty: blockDifficulty) }
 
+    /// The genesis block's text: it names every rule that is not the usual one, so that nodes of other rules are
+    /// on another chain from the start.
+    var motto: String {
+        let usual = LabnetRules(target: target)
+        var text = "labnet: every share a chance"
+        if let blockInterval { text += ", \(blockInterval) s by \(retargetBlocks)" }
+        if halvingInterval != usual.halvingInterval { text += ", halving \(halvingInterval)" }
+        if coinbaseMaturity != usual.coinbaseMaturity { text += ", maturity \(coinbaseMaturity)" }
+        return text
+    }
+
     /// Which value is out of range, in words for the person who wrote the file; nil if none is.
     public var fault: String? {
         if let blockInterval, !(1...86_400).contains(blockInterval) {
@@ -49,7 +60,7 @@ extension NetworkParameters {
         network.magic = [0x6c, 0x61, 0x62, 0xa1]
         network.genesis = GenesisBlock.make(
             time: 1_700_000_000, nonce: 0, bits: bits.bits,
-            message: Array("labnet: every share a chance".utf8))
+            message: Array(rules.motto.utf8))
         if let interval = rules.blockInterval {
             network.work = ProofOfWorkRules(
                 limit: regtestLimit, targetTimespan: interval * Int64(rules.retargetBlocks),
