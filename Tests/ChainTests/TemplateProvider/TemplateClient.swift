@@ -30,6 +30,13 @@ struct TemplateClient {
         try pull(&node)
     }
 
+    mutating func send(frame: V2Frame, to node: inout NodeUnderTest) throws {
+        var out = ByteWriter()
+        connection.send(frame: frame, into: &out)
+        node.receive(out.bytes, on: id)
+        try pull(&node)
+    }
+
     mutating func pull(_ node: inout NodeUnderTest) throws {
         var out = ByteWriter()
         try connection.receive(node.take(id).span.bytes, unixTime: 1_700_020_000, into: &out)
