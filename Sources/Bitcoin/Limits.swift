@@ -18,8 +18,9 @@ enum Limits {
     /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so
     /// that a scan stops at the first step with a candidate.
     static let scanCandidates = 16
-    /// Longest descriptor that is read: 999 extended keys with origins and paths of taproot's largest multisig.
-    static let descriptorBytesMax = 250_000
+    /// Longest descriptor that is read: a miniscript may have a letter for each of its script's 330,000 bytes,
+    /// and 999 extended keys with origins and paths, taproot's largest multisig, are shorter.
+    static let descriptorBytesMax = 500_000
     /// Core's MAX_PUBKEYS_PER_MULTISIG.
     static let multisigKeysMax = 20
     /// Core's MAX_PUBKEYS_PER_MULTI_A: what fits on the stack beside the threshold.
@@ -28,4 +29,12 @@ enum Limits {
     static let scriptElementBytesMax = 520
     /// BIP341: nodes of a control block's path.
     static let taprootDepthMax = 128
+    /// Core's MAX_STANDARD_P2WSH_SCRIPT_SIZE and MAX_STANDARD_P2WSH_STACK_ITEMS: what is relayed.
+    static let witnessScriptBytesMax = 3_600
+    static let witnessScriptStackMax = 100
+    /// Consensus: counted opcodes of a witness script, and stack elements while any script runs.
+    static let scriptOperationsMax = 201
+    static let stackElementsMax = 1_000
+    /// Core's MAX_STANDARD_TX_WEIGHT.
+    static let transactionWeightMax = 400_000
 }

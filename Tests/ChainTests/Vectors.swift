@@ -19,4 +19,11 @@ enum Vectors {
     }
 
     static func json(_ path: String) throws -> JSON { try JSON.parse(try bytes(path)) }
+
+    /// Vectors that we derived ourselves.
+    static func own(_ path: String) throws -> [JSON] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent("Vectors/" + path)))
+        return try JSON.parse(bytes)["cases"]?.arrayValue ?? []
+    }
 }

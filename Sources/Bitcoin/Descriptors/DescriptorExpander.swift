@@ -49,7 +49,11 @@ public struct DescriptorExpander: Sendable {
         case .raw(let script): return [script]
         case .outputKey: return [.p2tr(keys.removeFirst().point.xOnly)]
         case .taproot(_, let tree): return taproot(tree, &keys, &knowledge)
-        case .tapscriptMultisig: return leaf(expression, &keys).map { [Script($0)] }
+        case .tapscriptMultisig: return leaf(expression, &keys, &knowledge).map { [Script($0)] }
+        case .miniscript(let script, let expressions):
+            let own = keys.prefix(expressions.count)
+            keys.removeFirst(expressions.count)
+            return [script.script(keys: own.map(\.bytes))]
         }
     }
 
@@ -76,7 +80,7 @@ public struct DescriptorExpander: Sendable {
         let internalKey = keys.removeFirst().point.xOnly
         var leaves: [(script: [UInt8], version: UInt8, depth: Int)] = []
         for (script, depth) in tree?.leaves ?? [] {
-            guard let bytes = leaf(script, &keys) else { return nil }
+            guard let bytes = leaf(script, &keys, &knowledge) else { return nil }
             leaves.append((bytes, 0xc0, depth))
         }
         guard let spend = TaprootSpend(internalKey: internalKey, tree: leaves) else { return nil }
@@ -84,7 +88,10 @@ public struct DescriptorExpander: Sendable {
         return [.p2tr(spend.outputKey)]
     }
 
-    private func leaf(_ expression: ScriptExpression, _ keys: inout ArraySlice<DerivedKey>) -> [UInt8]? {
+    private func leaf(
+        _ expression: ScriptExpression, _ keys: inout ArraySlice<DerivedKey>,
+        _ knowledge: inout SpendingKnowledge
+    ) -> [UInt8]? {
         switch expression {
         case .publicKey:
             var script = Script()
@@ -96,6 +103,11 @@ public struct DescriptorExpander: Sendable {
             keys.removeFirst(expressions.count)
             if isSorted { all.sort { $0.lexicographicallyPrecedes($1) } }
             return Script.tapscriptMultisig(required: required, keys: all).bytes
+        case .miniscript(let script, let expressions):
+            let own = keys.prefix(expressions.count)
+            keys.removeFirst(expressions.count)
+            for key in own { knowledge.add(tapscriptKey: key) }
+            return script.script(keys: own.map(\.point.xOnly.bytes)).bytes
         default: return nil
         }
     }

@@ -22,6 +22,36 @@ private struct DescriptorInference {
     let knowledge: SpendingKnowledge
 
     func script(_ script: Script, _ context: Context) -> String? {
+        if let found = standard(script, context) { return found }
+        return context == .witnessScriptHash ? miniscript(script, .witnessScript) : nil
+    }
+
+    private func miniscript(_ script: Script, _ context: Miniscript.Context) -> String? {
+        var keys: [[UInt8]] = []
+        var texts: [String] = []
+        func place(_ bytes: [UInt8], _ text: String?) -> Int? {
+            guard let text else { return nil }
+            keys.append(bytes)
+            texts.append(text)
+            return keys.count - 1
+        }
+        let found = Miniscript.infer(
+            script, context,
+            key: { bytes in
+                guard context == .tapscript else { return place(bytes, key(bytes, .witnessScriptHash)) }
+                return bytes.count == 32 ? place(bytes, key(x: bytes)) : nil
+            },
+            keyHash: { hash in
+                if context == .tapscript {
+                    return knowledge.tapscriptKey(hash).flatMap { place($0, key(x: $0)) }
+                }
+                return knowledge.key(hash).flatMap { place($0.bytes, key($0.bytes, .witnessScriptHash)) }
+            })
+        guard let found, found.isSane(keys) else { return nil }
+        return found.text { texts[$0] }
+    }
+
+    private func standard(_ script: Script, _ context: Context) -> String? {
         switch script.kind {
         case .pubkey: return key(Array(script.bytes[1..<script.count - 1]), context).map { "pk(\($0))" }
         case .pubkeyHash:
@@ -81,7 +111,9 @@ private struct DescriptorInference {
         if script.count == 34, script[0] == 32, script[33] == Opcode.checkSig.rawValue {
             return "pk(\(key(x: Array(script[1..<33]))))"
         }
-        guard let (required, keys) = Script(script).tapscriptMultisig else { return nil }
+        guard let (required, keys) = Script(script).tapscriptMultisig else {
+            return miniscript(Script(script), .tapscript)
+        }
         return "multi_a(\(required),\(keys.map { key(x: $0) }.joined(separator: ",")))"
     }
 

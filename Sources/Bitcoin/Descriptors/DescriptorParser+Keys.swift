@@ -8,7 +8,7 @@ extension DescriptorParser {
         }
     }
 
-    private func keys(_ text: String, _ context: Context) throws(DescriptorError) -> [KeyExpression] {
+    func keys(_ text: String, _ context: Context) throws(DescriptorError) -> [KeyExpression] {
         let parts = text.split(separator: "]", omittingEmptySubsequences: false).map(String.init)
         if parts.count > 2 { throw DescriptorError("Multiple ']' characters found for a single pubkey") }
         var usesApostrophe = false
@@ -34,6 +34,36 @@ extension DescriptorParser {
             found[index].usesApostrophe = usesApostrophe
         }
         return found
+    }
+
+    // MARK: Miniscript
+
+    /// Reads a miniscript; nil for text that is none.
+    ///
+    /// - Throws: for keys that are wrong, a script that is not sane, and a place that takes none.
+    func miniscript(_ text: DescriptorText, _ context: Context) throws(DescriptorError) -> [ScriptExpression]?
+    {
+        let isWitness = context == .witnessScriptHash
+        let keyContext: Context = isWitness ? .witnessScriptHash : .taproot
+        var columns: [[KeyExpression]] = []
+        let parsed = try Miniscript.parse(text.rest, isWitness ? .witnessScript : .tapscript) {
+            (key) throws(DescriptorError) in
+            columns.append(try keys(String(decoding: key, as: UTF8.self), keyContext))
+            return columns.count - 1
+        }
+        guard let parsed else { return nil }
+        guard isWitness || context == .taproot else {
+            throw DescriptorError("Miniscript expressions can only be used in wsh or tr.")
+        }
+        let identities = columns.map { column in
+            KeyDeriver(column[0])?.key(at: 0)?.point.bytes ?? Array(column[0].text(network: network).utf8)
+        }
+        if let complaint = parsed.complaint(identities, key: { columns[$0][0].text(network: network) }) {
+            throw DescriptorError(complaint)
+        }
+        let rows = try aligned(
+            columns, or: "Miniscript: Multipath derivation paths have mismatched lengths")
+        return rows.map { .miniscript(parsed, $0) }
     }
 
     private func bare(

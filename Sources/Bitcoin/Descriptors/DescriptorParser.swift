@@ -136,6 +136,7 @@ struct DescriptorParser {
             return try nested(&inner, .witnessScriptHash).map { .witnessScriptHash($0) }
         }
         if let found = try topLevel(&inner, context) { return found }
+        if let found = try miniscript(inner, context) { return found }
         switch context {
         case .scriptHash: throw DescriptorError("A function is needed within P2SH")
         case .witnessScriptHash: throw DescriptorError("A function is needed within P2WSH")
@@ -247,7 +248,7 @@ struct DescriptorParser {
     }
 
     /// From one list of alternatives for each place, one list of places for each alternative.
-    private func aligned<T>(_ columns: [[T]], or message: String) throws(DescriptorError) -> [[T]] {
+    func aligned<T>(_ columns: [[T]], or message: String) throws(DescriptorError) -> [[T]] {
         let most = columns.map(\.count).max() ?? 1
         guard columns.allSatisfy({ $0.count == 1 || $0.count == most }) else {
             throw DescriptorError(message)

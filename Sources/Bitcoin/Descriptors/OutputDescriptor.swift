@@ -69,6 +69,8 @@ public indirect enum ScriptExpression: Hashable, Sendable {
     case raw(Script)
     /// A taproot output key itself.
     case outputKey(KeyExpression)
+    /// A script of conditions (BIP379), for witness scripts and taproot's leaves, over its keys by number.
+    case miniscript(Miniscript, [KeyExpression])
 
     /// The scripts of a taproot output.
     public indirect enum ScriptTree: Hashable, Sendable {
@@ -101,6 +103,7 @@ extension ScriptExpression {
         case .address(let address): return "addr(\(address.text))"
         case .raw(let script): return "raw(\(script.hex))"
         case .outputKey(let one): return "rawtr(\(key(one)))"
+        case .miniscript(let script, let keys): return script.text { key(keys[$0]) }
         }
     }
 
@@ -111,7 +114,7 @@ extension ScriptExpression {
             .outputKey(let key):
             [key]
         case .scriptHash(let inner), .witnessScriptHash(let inner): inner.keys
-        case .multisig(_, let keys, _), .tapscriptMultisig(_, let keys, _): keys
+        case .multisig(_, let keys, _), .tapscriptMultisig(_, let keys, _), .miniscript(_, let keys): keys
         case .taproot(let key, let tree): [key] + (tree?.leaves.flatMap(\.script.keys) ?? [])
         case .address, .raw: []
         }
@@ -135,6 +138,7 @@ extension ScriptExpression {
             return all(keys).map { .multisig(required: required, keys: $0, isSorted: isSorted) }
         case .tapscriptMultisig(let required, let keys, let isSorted):
             return all(keys).map { .tapscriptMultisig(required: required, keys: $0, isSorted: isSorted) }
+        case .miniscript(let script, let keys): return all(keys).map { .miniscript(script, $0) }
         case .taproot(let key, let tree):
             guard let key = body(key) else { return nil }
             guard let tree else { return .taproot(key, nil) }

@@ -99,6 +99,8 @@ public struct TaprootSpend: Hashable, Sendable {
 public struct SpendingKnowledge: Sendable {
     private var keys: [Hash160: DerivedKey] = [:]
     private var keysByX: [[UInt8]: DerivedKey] = [:]
+    /// Keys that a tapscript may name by the hash of their x coordinate.
+    private var tapscriptKeys: [Hash160: [UInt8]] = [:]
     private var redeemScripts: [Hash160: Script] = [:]
     private var witnessScripts: [Hash256: Script] = [:]
     private var taproot: [[UInt8]: TaprootSpend] = [:]
@@ -117,6 +119,12 @@ public struct SpendingKnowledge: Sendable {
         let x = key.point.xOnly.bytes
         let known = keysByX[x]
         if known == nil || known?.secret == nil || key.secret != nil { keysByX[x] = key }
+    }
+
+    /// Makes a key known by the hash that tapscript's `pk_h` has of it.
+    public mutating func add(tapscriptKey key: DerivedKey) {
+        let x = key.point.xOnly.bytes
+        tapscriptKeys[hash160(x)] = x
     }
 
     public mutating func add(redeemScript script: Script) { redeemScripts[hash160(script.bytes)] = script }
@@ -144,6 +152,8 @@ public struct SpendingKnowledge: Sendable {
     public func key(_ identifier: Hash160) -> DerivedKey? { keys[identifier] }
     public func key(bytes: [UInt8]) -> DerivedKey? { keys[hash160(bytes)] }
     public func key(x: [UInt8]) -> DerivedKey? { keysByX[x] }
+    /// The x coordinate behind its hash.
+    public func tapscriptKey(_ hash: Hash160) -> [UInt8]? { tapscriptKeys[hash] }
     public func redeemScript(_ hash: Hash160) -> Script? { redeemScripts[hash] }
     public func witnessScript(_ hash: Hash256) -> Script? { witnessScripts[hash] }
     public func taproot(_ outputKey: [UInt8]) -> TaprootSpend? { taproot[outputKey] }
@@ -151,6 +161,7 @@ public struct SpendingKnowledge: Sendable {
     public mutating func merge(_ other: SpendingKnowledge) {
         // Order does not matter: each entry has its own place.
         for (_, key) in other.keys { add(key) }
+        tapscriptKeys.merge(other.tapscriptKeys) { mine, _ in mine }
         redeemScripts.merge(other.redeemScripts) { mine, _ in mine }
         witnessScripts.merge(other.witnessScripts) { mine, _ in mine }
         for (_, spend) in other.taproot { add(spend) }

@@ -43,7 +43,7 @@ extension NodeMachine {
         for (key, value) in ScriptJSON.scriptPubKey(witness, network: network).objectValue?.entries ?? [] {
             segwit.append(key, value)
         }
-        if case .witnessV0ScriptHash = witness.kind, script.kind == .multisig {
+        if case .witnessV0ScriptHash = witness.kind {
             var knowledge = SpendingKnowledge()
             knowledge.add(witnessScript: script)
             let inferred = OutputDescriptor.infer(witness, knowing: knowledge, network: network).text

@@ -60,12 +60,17 @@ import Testing
         let seeds = (1...3).map { [UInt8](repeating: UInt8($0), count: 32) }
         let keys = seeds.compactMap { ExtendedKey(seed: $0)?.text(network: .regtest) }
         let nobody = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+        let (nobody33, nobody33b) = ("02" + nobody, "03" + nobody)
         let bodies = [
             "wsh(sortedmulti(2,\(keys[0])/0/*,\(keys[1])/0/*))",
             "sh(wsh(multi(2,\(keys[0])/1/*,\(keys[1])/1/*,\(keys[2])/1/*)))",
             "sh(multi(1,\(keys[0])/2/*,\(keys[1])/2/*))",
             "tr(\(nobody),{pk(\(keys[0])/3/*),multi_a(2,\(keys[1])/3/*,\(keys[2])/3/*)})",
             "tr(\(nobody),sortedmulti_a(2,\(keys[1])/4/*,\(keys[2])/4/*))", "pkh(\(keys[0])/5/*)",
+            "wsh(or_d(pk(\(nobody33)),and_v(v:pkh(\(keys[0])/6/*),multi(1,\(keys[1])/6/*,\(nobody33b)))))",
+            "wsh(thresh(2,pk(\(keys[0])/7/*),s:pk(\(keys[1])/7/*),s:pk(\(keys[2])/7/*),a:pkh(\(nobody33))))",
+            "sh(wsh(andor(pk(\(keys[0])/8/*),after(50),pk(\(keys[1])/8/*))))",
+            "tr(\(nobody),{and_v(v:pkh(\(keys[0])/9/*),pk(\(keys[1])/9/*)),pk(\(nobody33b))})",
         ]
         _ = try node.call("createwallet", ["m", false, true])
         let miner = try node.call("getnewaddress", wallet: wallet)

@@ -179,6 +179,7 @@ extension PSBT.Input {
         if !redeemScript.isEmpty { data.redeemScript = redeemScript }
         if !witnessScript.isEmpty { data.witnessScript = witnessScript }
         data.origins = origins
+        data.preimages = preimages
         data.tapKeySignature = tapKeySignature
         data.tapScriptSignatures = tapScriptSignatures
         data.tapInternalKey = tapInternalKey

@@ -1,7 +1,7 @@
 import Bitcoin
 
-/// Puts together what unlocks an output: every standard form, to the depth of P2SH in P2WSH, and taproot by
-/// key and by script (`pk` and `multi_a` leaves).
+/// Puts together what unlocks an output: every standard form, to the depth of P2SH in P2WSH, miniscript in
+/// P2WSH, and taproot by key and by script (miniscript leaves).
 struct ScriptSigner {
     let knowledge: SpendingKnowledge
     let maker: SignatureMaker
@@ -47,7 +47,11 @@ struct ScriptSigner {
         case .witnessV0ScriptHash where step.isSolved:
             let script = Script(step.stack[0])
             data.witnessScript = script
-            let inner = self.step(script, .witnessV0)
+            var inner = self.step(script, .witnessV0)
+            if !inner.isSolved, inner.stack.isEmpty, let stack = miniscript(script) {
+                inner.stack = stack
+                inner.isSolved = true
+            }
             let isNested = [.scriptHash, .witnessV0KeyHash, .witnessV0ScriptHash].contains(inner.kind)
             data.witness = inner.stack + [script.bytes]
             data.isWitness = true
@@ -168,7 +172,7 @@ struct ScriptSigner {
         return nil
     }
 
-    private func publicKey(_ identifier: Hash160) -> [UInt8]? {
+    func publicKey(_ identifier: Hash160) -> [UInt8]? {
         if let known = data.signatures[identifier.bytes] { return known.key }
         if let known = data.origins.keys.first(where: { hash160($0) == identifier }) { return known }
         return knowledge.key(identifier)?.bytes
@@ -186,6 +190,10 @@ struct ScriptSigner {
         }
         data.signatures[identifier.bytes] = SignatureData.Partial(key: key, signature: made)
         return made
+    }
+
+    mutating func witnessSignature(_ key: [UInt8], _ script: Script) -> [UInt8]? {
+        signature(key, script, .witnessV0)
     }
 
     // MARK: Taproot
@@ -216,23 +224,7 @@ struct ScriptSigner {
         return smallest
     }
 
-    private mutating func tapscript(_ bytes: [UInt8]) -> [[UInt8]]? {
-        let leaf = TaprootSpend.Leaf(script: bytes).hash
-        if bytes.count == 34, bytes[0] == 32, bytes[33] == Opcode.checkSig.rawValue {
-            return signature(x: Array(bytes[1..<33]), leaf).map { [$0] }
-        }
-        guard let (required, keys) = Script(bytes).tapscriptMultisig else { return nil }
-        // Every key is asked, so that a PSBT gets all the signatures that can be made.
-        var made = keys.map { signature(x: $0, leaf) ?? [] }
-        var left = required
-        for index in made.indices {
-            if made[index].isEmpty { continue }
-            if left > 0 { left -= 1 } else { made[index] = [] }
-        }
-        return left == 0 ? made.reversed() : nil
-    }
-
-    private mutating func signature(x: [UInt8], _ leaf: Hash256) -> [UInt8]? {
+    mutating func signature(x: [UInt8], _ leaf: Hash256) -> [UInt8]? {
         let known = knowledge.key(x: x)
         if let known {
             var entry = data.tapOrigins[x] ?? SignatureData.TapOrigin(leaves: [], origin: known.origin)

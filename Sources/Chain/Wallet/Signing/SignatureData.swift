@@ -36,6 +36,18 @@ struct SignatureData: Sendable {
     /// By public key.
     var origins = ByteMap<KeyExpression.Origin>()
 
+    /// By their digests: RIPEMD160, SHA256, HASH160 and HASH256, as PSBT orders them.
+    var preimages = [ByteMap<[UInt8]>](repeating: ByteMap(), count: 4)
+
+    static func place(of function: Miniscript.HashFunction) -> Int {
+        switch function {
+        case .ripemd160: 0
+        case .sha256: 1
+        case .hash160: 2
+        case .hash256: 3
+        }
+    }
+
     var tapKeySignature: [UInt8] = []
     /// By x-only key and leaf hash.
     var tapScriptSignatures = ByteMap<[UInt8]>()
@@ -81,6 +93,11 @@ enum SignatureMaker {
     case real(SignatureHasher, input: Int, value: Int64, hashType: UInt8, knowsAllSpent: Bool)
     /// Signatures of the size that real ones have; every known key signs.
     case dummy
+
+    var isDummy: Bool {
+        if case .dummy = self { return true }
+        return false
+    }
 
     func ecdsa(
         _ key: DerivedKey?, scriptCode: [UInt8], isWitness: Bool
