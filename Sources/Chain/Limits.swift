@@ -277,4 +277,7 @@ public enum ChainLimits {
     public static let restHeaders = 2_000
     /// REST: outpoints of one getutxos (Core's MAX_GETUTXOS_OUTPOINTS).
     public static let restOutPoints = 15
+    /// Records of wallets that later ones replaced, above which the journal is written anew at start: reading
+    /// them takes tens of milliseconds.
+    static let walletStaleRecords = 10_000
 }

@@ -20,12 +20,16 @@ final class Journal {
     private static let firstAfterSync: UInt32 = 1 << 31
 
     private var descriptor: Int32
+    /// The file that is going to be replaced, while the new one is written beside it.
+    private var replaced: Int32?
     private var isSynced = true
     private let path: String
     private var frame: [UInt8] = []
 
     init(path: String, _ restore: (RawSpan) -> Void) throws {
         self.path = path
+        // What was left of a replacement that did not come to its end.
+        unlink(path + ".new")
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreError("cannot open", path: path) }
         let end = try Journal.read(descriptor, path: path, restore)
@@ -58,8 +62,32 @@ final class Journal {
 
     /// Forces everything to the disk itself.
     func sync() throws(StorageFault) {
-        guard !isSynced else { return }
+        guard !isSynced || replaced != nil else { return }
         guard fdatasync(descriptor) == 0 else { throw fault("cannot be synced") }
+        isSynced = true
+        guard let old = replaced else { return }
+        guard rename(freshPath, path) == 0 else { throw fault("cannot be replaced") }
+        try DataDirectory.sync(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
+        // Nothing of the old file's bytes stays behind, not even for somebody who holds it open.
+        _ = ftruncate(old, 0)
+        _ = Glibc.close(old)
+        replaced = nil
+    }
+
+    private var freshPath: String { path + ".new" }
+
+    /// Begins anew: what is appended from now on takes the place of everything earlier at the next `sync`.
+    func restart() throws(StorageFault) {
+        if replaced != nil {
+            guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+                throw fault("cannot be begun anew")
+            }
+        } else {
+            let fresh = Glibc.open(freshPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            guard fresh >= 0 else { throw fault("cannot be begun anew") }
+            replaced = descriptor
+            descriptor = fresh
+        }
         isSynced = true
     }
 
@@ -69,6 +97,8 @@ final class Journal {
 
     func close() {
         guard descriptor >= 0 else { return }
+        if let replaced { _ = Glibc.close(replaced) }
+        replaced = nil
         _ = fsync(descriptor)
         _ = Glibc.close(descriptor)
         descriptor = -1

@@ -213,6 +213,9 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
             case .dial(let dial, let endpoint): self.dial(dial, to: endpoint)
             case .store(let store, let range):
                 guard append(range, to: store) else { return }
+            case .restart(let store):
+                do throws(StorageFault) { try journals[store]?.restart() } catch { return fail(error) }
+                unsynced.insert(store)
             case .pauseReads(let id, let pause): connections[id]?.pauseReads(pause)
             case .observe(let observation): observer(observation, latest)
             }

@@ -17,6 +17,9 @@ public enum Effect<Observation: Sendable & Equatable>: Sendable, Equatable {
     /// must be on the disk before any later `.send` leaves, so that what was acknowledged to a peer survives the
     /// process and a power cut.
     case store(StoreID, Range<Int>)
+    /// Forget every earlier record of a durable stream, on the disk too. The records that follow take their place
+    /// all at once, when the next `.send` leaves at the latest; before that the earlier ones are what is restored.
+    case restart(StoreID)
     /// Stop (true) or resume (false) reading from a connection.
     case pauseReads(ConnectionID, Bool)
     case observe(Observation)

@@ -113,7 +113,7 @@ final class MachineBox<M: Machine & ~Copyable> {
             case .close(let connection, let reason): world.close(connection, from: id, reason: reason)
             case .dial(let dial, let endpoint): world.dial(dial, to: endpoint, from: id)
             case .store: world.storedRecords += 1
-            case .pauseReads: break
+            case .restart, .pauseReads: break
             case .observe(let observation): observer(observation, now)
             }
         }

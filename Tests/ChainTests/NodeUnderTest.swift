@@ -110,6 +110,7 @@ struct NodeUnderTest: ~Copyable {
             case .send(let id, let range): sent[id.raw, default: []] += effects.bytes(range)
             case .close(let id, let reason): closed[id.raw] = reason
             case .store(let store, let range): records.append((store, Array(effects.bytes(range))))
+            case .restart(let store): records.removeAll { $0.0 == store }
             case .observe(let observation): observations.append(observation)
             case .dial(let dial, let endpoint): dials.append((dial, endpoint))
             case .pauseReads: Issue.record("the node does not pause")

@@ -185,4 +185,41 @@ import Testing
             #expect(error?.description.contains("\(path) is damaged") == true)
         }
     }
+
+    @Test("A journal that is begun anew leaves no byte of its earlier records in any file")
+    func journalRestart() throws {
+        try withDirectory { directory in
+            mkdir(directory, 0o755)
+            let path = directory + "/wallet"
+            func append(_ record: [UInt8], to journal: Journal) throws {
+                var fault: StorageFault?
+                record.withUnsafeBytes { bytes in
+                    do throws(StorageFault) { try journal.append(bytes) } catch { fault = error }
+                }
+                if let fault { throw fault }
+            }
+            func records() throws -> [[UInt8]] {
+                var records: [[UInt8]] = []
+                try Journal.records(of: path) { record in records.append(record.withUnsafeBytes { Array($0) })
+                }
+                return records
+            }
+            let secret = Array("a key in the clear".utf8)
+            let journal = try Journal(path: path) { _ in }
+            try append(secret, to: journal)
+            try journal.sync()
+            try journal.restart()
+            try append([1, 2], to: journal)
+            // Until the sync a crash would bring the earlier records back.
+            #expect(try records() == [secret])
+            try journal.sync()
+            try append([3], to: journal)
+            try journal.sync()
+            #expect(try records() == [[1, 2], [3]])
+            for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+                let bytes = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
+                #expect(bytes.range(of: Data(secret)) == nil, "\(name)")
+            }
+        }
+    }
 }

@@ -25,6 +25,16 @@ public struct NodeConfiguration: Sendable {
     public var walletFeeRate: Int64 = 10_000
     /// Scripts of each wallet descriptor that are known beyond the last used one (Core's -keypool).
     public var keypool = ChainLimits.walletLookAhead
+    /// Wallets make no payment that the pool would find in too large a cluster (-walletrejectlongchains).
+    public var walletRejectsLongChains = true
+    /// What wallets give out unasked (-addresstype), and for change (-changetype; nil: what fits the payment).
+    var addressType = AddressType.bech32
+    var changeType: AddressType?
+    /// Wallets that were loaded when the node ended are loaded again unasked. Bitcoin Core loads only those that
+    /// were created or loaded with `load_on_startup`.
+    public var reloadsWallets = true
+    /// Where backups of wallets are written and read; nil refuses them.
+    public var backups: (any WalletBackups)?
     /// What follows `/Satoshi:31.0.0/` in the user agent, without slashes.
     public var userAgent = "mining-lab:0.1"
     public var seed: UInt64 = 0

@@ -90,8 +90,11 @@ public struct NodeMachine: DurableMachine {
         publisher = Publisher(configuration.rpc.publishers)
         mockTime = configuration.mockTime
         wallets = WalletBook(
-            seed: configuration.secretSeed, network: configuration.network.addressNetwork,
-            gap: configuration.keypool)
+            seed: configuration.secretSeed, session: configuration.sessionSeed,
+            network: configuration.network.addressNetwork, gap: configuration.keypool)
+        wallets.addressType = configuration.addressType
+        wallets.changeType = configuration.changeType
+        wallets.reloadsWallets = configuration.reloadsWallets
         peers = PeerSet(configuration)
         if !configuration.connect.isEmpty || !configuration.addNodes.isEmpty { timers.set(.peers, .start) }
     }
@@ -113,7 +116,10 @@ public struct NodeMachine: DurableMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         defer { makeDurable(at: now) }
-        catchUpWallets(at: now)
+        if walletsLagBehind {
+            catchUpWallets(at: now)
+            storeWallets(into: &effects)
+        }
         settle(at: now, into: &effects)
         switch origin {
         case .accepted(.rpc, let address):

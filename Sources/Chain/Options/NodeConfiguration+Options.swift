@@ -33,6 +33,22 @@ extension NodeConfiguration {
         indexes.blockFilters = try Self.filterIndex(options, on: name)
         try applyPeers(options, on: name)
         try applyPool(options, on: name)
+        walletRejectsLongChains = options.flag("walletrejectlongchains", on: name, default: true)
+        if let text = options.text("addresstype", on: name) {
+            guard let type = AddressType(rawValue: text) else {
+                throw OptionError("Unknown address type '\(text)'")
+            }
+            addressType = type
+        }
+        if let text = options.text("changetype", on: name), !text.isEmpty {
+            guard let type = AddressType(rawValue: text) else {
+                throw OptionError("Unknown change type '\(text)'")
+            }
+            changeType = type
+        }
+        if let scripts = options.number("keypool", on: name) {
+            keypool = Int(min(max(scripts, 1), Int64(ChainLimits.keypool)))
+        }
     }
 
     /// Up to 64 hexadecimal digits, with or without `0x`.

@@ -45,14 +45,20 @@ extension Wallet {
     }
 
     /// Transactions of the pool that spend what this one, which is not in it, spends.
+    /// A conflict with what it builds on is one with it too.
     func poolConflicts(of number: Int, _ view: WalletView) -> [Hash256] {
-        guard case .unconfirmed = transactions[number].state else { return [] }
         var found: [Hash256] = []
-        for input in transactions[number].transaction.inputs {
-            if let other = view.poolSpender(input.previousOutput), other != transactions[number].txid,
-                !found.contains(other)
-            {
-                found.append(other)
+        var seen: Set<Int> = []
+        var queue = [number]
+        while let next = queue.popLast() {
+            guard seen.insert(next).inserted, case .unconfirmed = transactions[next].state,
+                !view.isInPool(transactions[next].txid)
+            else { continue }
+            for input in transactions[next].transaction.inputs {
+                if let other = view.poolSpender(input.previousOutput), !found.contains(other) {
+                    found.append(other)
+                }
+                if let parent = transactionIndex[input.previousOutput.txid] { queue.append(parent) }
             }
         }
         return found
@@ -143,9 +149,23 @@ struct CoinFilter {
     var includesLocked = false
     var minAmount: Int64 = 0
     var maxAmount = Int64.max
+    /// Of the transaction that is to spend: one of version 3 (BIP431) and others do not wait upon each other.
+    var version: UInt32?
 }
 
 extension Wallet {
+    /// Whether a transaction of a version may spend this one while it waits: in version 3 it has no other
+    /// relative in the pool.
+    private func suits(_ parent: Transaction, _ version: UInt32, _ view: WalletView) -> Bool {
+        guard (parent.version == 3) == (version == 3) else { return false }
+        guard version == 3 else { return true }
+        let txid = parent.txid
+        return !parent.inputs.contains { view.isInPool($0.previousOutput.txid) }
+            && !parent.outputs.indices.contains {
+                view.poolSpender(OutPoint(txid: txid, index: UInt32($0))) != nil
+            }
+    }
+
     /// In the order of arrival.
     func coins(_ view: WalletView, _ filter: CoinFilter = CoinFilter()) -> [WalletCoin] {
         var found: [WalletCoin] = []
@@ -160,6 +180,7 @@ extension Wallet {
             guard depth >= 0, depth >= filter.minDepth, depth <= filter.maxDepth else { continue }
             if !filter.includesImmature, isImmature(entry, view) { continue }
             if depth == 0, !view.isInPool(entry.txid) { continue }
+            if depth == 0, let version = filter.version, !suits(entry.transaction, version, view) { continue }
             var isSafe = isTrusted(output.transaction, view, &trusted)
             // What may be replaced, or replaces, is no ground to build on.
             if depth == 0, entry.note("replaces_txid") != nil || entry.note("replaced_by_txid") != nil {

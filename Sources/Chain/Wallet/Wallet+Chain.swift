@@ -51,6 +51,9 @@ extension Wallet {
             guard let known = transactionIndex[transaction.txid] else { continue }
             update(known) { $0.state = .unconfirmed(isAbandoned: transaction.isCoinbase) }
             changes.transactions.append(known)
+            // What spends a reward that is gone goes with it.
+            guard transaction.isCoinbase else { continue }
+            for child in children(of: known) { abandon(child, into: &changes) }
         }
         for number in transactions.indices {
             guard case .conflicted(let by, _) = transactions[number].state, by == hash else { continue }

@@ -159,6 +159,18 @@ struct Wallet: Sendable {
         return number
     }
 
+    /// Forgets a transaction and what hangs on its place.
+    mutating func remove(_ txid: Hash256) {
+        guard let number = transactionIndex[txid] else { return }
+        let kept = transactions[..<number] + transactions[(number + 1)...]
+        transactions = []
+        transactionIndex = [:]
+        outputs = []
+        outputIndex = [:]
+        spenders = [:]
+        for entry in kept { _ = insert(entry) }
+    }
+
     mutating func update(_ number: Int, _ body: (inout WalletTransaction) -> Void) {
         body(&transactions[number])
     }
@@ -169,6 +181,8 @@ struct Wallet: Sendable {
         if !transaction.isCoinbase {
             for input in transaction.inputs {
                 let known = spenders[input.previousOutput, default: []]
+                // What is spent needs no lock any more.
+                lockedCoins.removeAll { $0.outPoint == input.previousOutput }
                 if !known.contains(number) { spenders[input.previousOutput] = known + [number] }
             }
         }

@@ -4,9 +4,14 @@ import SansIO
 /// All wallets of a node, and what of them is not on disk yet.
 struct WalletBook: Sendable {
     private let seed: [UInt8]
+    /// Is on no disk, so that keys of this session cannot be computed from what is.
+    private let session: [UInt8]
     let network: AddressNetwork
     /// How many scripts beyond the last used one are known (Core's -keypool).
     var gap: Int
+    /// What is given out unasked, and for change where the operator says so.
+    var addressType = AddressType.bech32
+    var changeType: AddressType?
     var wallets: [Wallet] = []
     /// Orders of coins, inputs and outputs; secrets never come from it.
     var random: PRNG
@@ -16,12 +21,17 @@ struct WalletBook: Sendable {
     private var records: [[UInt8]: [UInt8]] = [:]
     private var legacy = LegacyWallets()
     private var isRestored = true
+    /// How many records were read back, those that later ones replaced among them.
+    private var restoredRecords = 0
+    /// Earlier records hold what must not stay on the disk, or are mostly stale: all is to be written anew.
+    var mustRewrite = false
     /// Whether a wallet that was loaded when the node ended is loaded again without having asked to be.
     /// Bitcoin Core says no.
     var reloadsWallets = true
 
-    init(seed: [UInt8], network: AddressNetwork, gap: Int) {
+    init(seed: [UInt8], session: [UInt8] = [], network: AddressNetwork, gap: Int) {
         self.seed = seed
+        self.session = session
         self.network = network
         self.gap = gap
         let start = taggedHash("lab/wallet/order", seed).bytes[..<8]
@@ -54,13 +64,13 @@ struct WalletBook: Sendable {
         return number
     }
 
-    /// Bytes that nobody can guess without the node's seed, different for every wallet and every use.
+    /// Bytes that nobody can guess without the seeds of node and session, different for every wallet and use.
     func entropy(_ wallet: Int, _ use: String, _ extra: [UInt8] = []) -> [UInt8] {
         let own = wallets[wallet]
         return taggedHash(
             "lab/wallet/entropy", seed, Array(use.utf8), WalletRecord.number(own.number),
             WalletRecord.number(own.descriptors.count), WalletRecord.number(Int(own.birth)),
-            Array(own.name.utf8), extra
+            Array(own.name.utf8), extra, session
         ).bytes
     }
 
@@ -167,11 +177,17 @@ struct WalletBook: Sendable {
         markHeader(wallet)
     }
 
+    /// Forgets a transaction.
+    mutating func remove(_ txid: Hash256, from wallet: Int) {
+        wallets[wallet].remove(txid)
+        dirty.append((WalletRecord.key(4, wallet, txid.bytes), nil))
+    }
+
     mutating func setLabel(_ wallet: Int, _ address: String, _ text: String, purpose: String) {
         let key = Array(address.utf8)
         wallets[wallet].labels[key] = Wallet.LabelBox(text: text, purpose: purpose)
-        dirty.append(
-            (WalletRecord.key(3, wallet, key), [UInt8(purpose == "send" ? 1 : 0)] + Array(text.utf8)))
+        let box = Wallet.LabelBox(text: text, purpose: purpose)
+        dirty.append((WalletRecord.key(3, wallet, key), Self.label(box)))
     }
 
     mutating func markLock(_ wallet: Int, _ outPoint: OutPoint, isSet: Bool) {
@@ -180,6 +196,12 @@ struct WalletBook: Sendable {
 
     /// What must be written now: a value for each key, or nil to forget it.
     mutating func takeDirty() -> [(key: [UInt8], value: [UInt8]?)] {
+        if mustRewrite {
+            mustRewrite = false
+            dirty.removeAll()
+            dirtyHeaders.removeAll()
+            return allRecords.map { ($0.key, $0.value) }
+        }
         for wallet in dirtyHeaders.sorted() {
             dirty.append((WalletRecord.key(1, wallet), wallets[wallet].record))
         }
@@ -194,6 +216,7 @@ struct WalletBook: Sendable {
     /// of the first version, whose wallets had P2WPKH addresses of the node's seed alone.
     mutating func restore(_ record: RawSpan) {
         isRestored = false
+        restoredRecords += 1
         var reader = ByteReader(record)
         do throws(ByteReaderError) {
             switch try reader.u8() {
@@ -247,7 +270,110 @@ struct WalletBook: Sendable {
                 _ = wallets[wallet].insert(entry)
             }
         }
+        // A journal of the first version, one with the keys of a wallet that is encrypted now, or a long one.
+        let stale = restoredRecords - records.count
+        mustRewrite =
+            mustRewrite || !legacy.names.isEmpty || stale > records.count + ChainLimits.walletStaleRecords
+            || stale > 0 && wallets.contains { $0.encryption != nil }
+        restoredRecords = records.count
         records.removeAll()
+    }
+
+    /// Everything that is kept, in the order of the keys.
+    var allRecords: [(key: [UInt8], value: [UInt8])] {
+        wallets.indices.flatMap { records(of: $0) }
+    }
+
+    /// What is kept of one wallet.
+    func records(of wallet: Int) -> [(key: [UInt8], value: [UInt8])] {
+        let own = wallets[wallet]
+        var all = [(key: WalletRecord.key(1, wallet), value: own.record)]
+        for (number, descriptor) in own.descriptors.enumerated() {
+            all.append((WalletRecord.key(2, wallet, WalletRecord.number(number)), descriptor.record))
+        }
+        for (key, box) in own.labels.entries {
+            all.append((WalletRecord.key(3, wallet, key), Self.label(box)))
+        }
+        for number in own.transactions.indices {
+            let txid = own.transactions[number].txid
+            all.append((WalletRecord.key(4, wallet, txid.bytes), own.transactionRecord(number)))
+        }
+        for lock in own.lockedCoins where lock.isPersistent {
+            all.append((WalletRecord.key(5, wallet, WalletRecord.outPoint(lock.outPoint)), [1]))
+        }
+        return all
+    }
+
+    private static func label(_ box: Wallet.LabelBox) -> [UInt8] {
+        [UInt8(box.purpose == "send" ? 1 : 0)] + Array(box.text.utf8)
+    }
+
+    // MARK: Backups
+
+    private static let backupMagic = Array("lab wallet 1\n".utf8)
+
+    /// The same as ``backup(of:)`` without private keys.
+    func watchOnlyBackup(of wallet: Int) -> [UInt8] {
+        var copy = self
+        copy.wallets[wallet].encryption = nil
+        copy.wallets[wallet].flags.insert(.disablesPrivateKeys)
+        for number in copy.wallets[wallet].descriptors.indices {
+            copy.wallets[wallet].descriptors[number].secrets = .none
+        }
+        return copy.backup(of: wallet)
+    }
+
+    /// One wallet as a file: keys and values of its records, each with its length.
+    func backup(of wallet: Int) -> [UInt8] {
+        var writer = ByteWriter(capacity: 4_096)
+        writer.write(Self.backupMagic)
+        for (key, value) in records(of: wallet) {
+            writer.write(compactSize: UInt64(key.count))
+            writer.write(key)
+            writer.write(compactSize: UInt64(value.count))
+            writer.write(value)
+        }
+        return writer.bytes
+    }
+
+    /// Adds the wallet of a backup under a name; nil if the file is none.
+    mutating func restore(backup: [UInt8], as name: String) -> Int? {
+        guard backup.starts(with: Self.backupMagic) else { return nil }
+        let number = wallets.count
+        let content = Array(backup.dropFirst(Self.backupMagic.count))
+        var reader = ByteReader(content.span.bytes)
+        var found: [Int: [(order: Int, entry: WalletTransaction)]] = [:]
+        do throws(ByteReaderError) {
+            while reader.remaining > 0 {
+                let key = try reader.bytes(Int(clamping: try reader.compactSize()))
+                let value = try reader.bytes(Int(clamping: try reader.compactSize()))
+                guard key.count >= 3 else { return forget(number) }
+                if key[0] == 1 {
+                    guard wallets.count == number,
+                        var wallet = Wallet(number: number, record: value, network: network)
+                    else { return forget(number) }
+                    wallet.name = name
+                    wallet.isLoaded = true
+                    wallets.append(wallet)
+                } else {
+                    guard wallets.count == number + 1 else { return forget(number) }
+                    restore(Array(key[3...]), value, kind: key[0], number, into: &found)
+                }
+            }
+        } catch {
+            return forget(number)
+        }
+        guard wallets.count == number + 1 else { return nil }
+        for (_, entry) in (found[number] ?? []).sorted(by: { $0.order < $1.order }) {
+            _ = wallets[number].insert(entry)
+        }
+        for (key, value) in records(of: number) { dirty.append((key, value)) }
+        return number
+    }
+
+    private mutating func forget(_ number: Int) -> Int? {
+        wallets.removeSubrange(min(number, wallets.count)...)
+        return nil
     }
 
     private mutating func restore(

@@ -73,6 +73,8 @@ struct WalletDescriptor: Sendable {
     /// The next index that was not given out.
     var next: UInt32
     private(set) var expander: DescriptorExpander?
+    /// Public forms of the extended keys that the private ones of a sealed descriptor have as roots.
+    var roots: [ExtendedKey] = []
 
     init(
         watch: OutputDescriptor, secrets: Secrets, timestamp: UInt32, isActive: Bool = false,
@@ -109,6 +111,19 @@ struct WalletDescriptor: Sendable {
     var hasSecrets: Bool {
         if case .none = secrets { return false }
         return true
+    }
+
+    /// Extended keys that stand at the beginning of its key expressions, private where they are open.
+    var masterKeys: [ExtendedKey] {
+        guard let own = privateDescriptor else { return roots.isEmpty ? Self.roots(of: watch) : roots }
+        return Self.roots(of: own)
+    }
+
+    static func roots(of descriptor: OutputDescriptor) -> [ExtendedKey] {
+        descriptor.keys.compactMap {
+            if case .extended(let key) = $0.root { return key }
+            return nil
+        }
     }
 
     func scripts(at index: UInt32) -> [Script] { expander?.expand(at: index)?.scripts ?? [] }

@@ -25,21 +25,30 @@ struct WalletEncryption: Sendable {
     init(passphrase: String, entropy: [UInt8]) {
         salt = Array(taggedHash("lab/wallet/salt", entropy).bytes[..<16])
         rounds = ChainLimits.walletKeyRounds
-        let stretched = SecretBox.key(passphrase: passphrase, salt: salt, rounds: rounds)
+        let stretched = Self.stretched(passphrase, salt: salt, rounds: rounds)
         let key = taggedHash("lab/wallet/key", entropy, stretched).bytes
         sealedKey = SecretBox.seal(key, key: stretched, context: Self.context)
         openKey = key
     }
 
+    /// HMAC cannot tell a key from the same one with zero bytes behind it, so a passphrase that ends in one is
+    /// hashed first.
+    private static func stretched(_ passphrase: String, salt: [UInt8], rounds: Int) -> [UInt8] {
+        let ends = passphrase.utf8.last == 0
+        return SecretBox.key(
+            passphrase: ends ? SHA256.hash(Array(passphrase.utf8)).bytes.hex : passphrase, salt: salt,
+            rounds: rounds)
+    }
+
     /// The key, if the passphrase is right.
     func key(passphrase: String) -> [UInt8]? {
-        let stretched = SecretBox.key(passphrase: passphrase, salt: salt, rounds: rounds)
+        let stretched = Self.stretched(passphrase, salt: salt, rounds: rounds)
         return SecretBox.open(sealedKey, key: stretched, context: Self.context)
     }
 
     mutating func change(to passphrase: String, key: [UInt8]) {
         salt = Array(taggedHash("lab/wallet/salt", salt, key, Array(passphrase.utf8)).bytes[..<16])
-        let stretched = SecretBox.key(passphrase: passphrase, salt: salt, rounds: rounds)
+        let stretched = Self.stretched(passphrase, salt: salt, rounds: rounds)
         sealedKey = SecretBox.seal(key, key: stretched, context: Self.context)
     }
 }
@@ -70,6 +79,7 @@ extension Wallet {
 extension WalletDescriptor {
     mutating func seal(_ key: [UInt8]) {
         guard case .plain(let descriptor) = secrets else { return }
+        roots = Self.roots(of: descriptor).map(\.neutered)
         let text = Array(descriptor.text(isPrivate: true).utf8)
         secrets = .sealed(
             SecretBox.seal(text, key: key, context: WalletEncryption.contentContext), open: descriptor)

@@ -179,6 +179,8 @@ extension WalletDescriptor {
         writer.write(u32: rangeStart)
         writer.write(u32: rangeEnd)
         writer.write(u32: next)
+        // Records of earlier versions end here.
+        for root in roots { writer.write(block: Array(root.text(network: watch.network).utf8)) }
         return writer.bytes
     }
 
@@ -208,6 +210,9 @@ extension WalletDescriptor {
             self.init(
                 watch: watch, secrets: secrets, timestamp: timestamp, isActive: flags & 1 != 0,
                 isInternal: flags & 2 != 0, range: start..<end, next: next)
+            while reader.remaining > 0 {
+                if let root = ExtendedKey(try reader.text(), network: network) { roots.append(root) }
+            }
         } catch {
             return nil
         }

@@ -28,12 +28,16 @@ struct BitcoindNode {
         var configuration = NodeConfiguration(
             network: try parameters(settings), clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
             cookie: cookie)
+        // As Core: without an estimate nothing is sent unless -fallbackfee says what to pay.
+        configuration.walletFeeRate = 0
         try configuration.apply(settings.options, on: settings.network)
         configuration.rpc.logPath = logPath
         configuration.userAgent = ""
         configuration.mempoolPath = directory.path("mempool.dat")
         configuration.listens = !listeners.peer.isEmpty
         configuration.sessionSeed = LiveWorld.entropy(32)
+        configuration.reloadsWallets = false
+        configuration.backups = BackupFiles(root: directory.root)
         configuration.seed = LiveWorld.entropy(8).reduce(0) { $0 << 8 | UInt64($1) }
         let notifier = ShellNotifier(settings)
         let saves = MempoolKeeper(path: configuration.mempoolPath)

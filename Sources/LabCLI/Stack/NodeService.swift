@@ -50,6 +50,8 @@ struct NodeService: Sendable {
             network: settings.network, clock: runtime.world.wallClock, secretSeed: keys.bytes("node"),
             rpcCredentials: "\(user):\(password)", cookie: cookie)
         configuration.chain = settings.chain
+        configuration.sessionSeed = LiveWorld.entropy(32)
+        configuration.backups = BackupFiles(root: directory.root)
         let (host, storage) = try NodeStorage.host(
             configuration, settings: settings, runtime: runtime, directory: directory, observer: observer)
         let name = settings.network.name

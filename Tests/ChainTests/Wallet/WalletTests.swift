@@ -1,4 +1,5 @@
 import Bitcoin
+import Foundation
 import JSONText
 import SansIO
 import Testing
@@ -109,19 +110,79 @@ import Testing
         #expect(try node.failure("sendtoaddress", [.string(other), 1]).code == -13)
         _ = try node.call("walletpassphrasechange", ["secret words", "others"], wallet: "w")
         #expect(try node.failure("walletpassphrase", ["secret words", 60]).code == -14)
-        // What was written since holds no private key in the clear.
-        var known: [[UInt8]: [UInt8]] = [:]
-        for (store, record) in node.records where store == .wallet && record.first == 4 {
-            let length = Int(record[1]) | Int(record[2]) << 8
-            known[Array(record[3..<3 + length])] = Array(record[(3 + length)...])
-        }
-        for value in known.values { #expect(!String(decoding: value, as: UTF8.self).contains("tprv")) }
+        // Nothing that is kept, old or new, holds a private key in the clear.
+        #expect(node.records.contains { $0.0 == .wallet })
+        for (_, record) in node.records { #expect(!String(decoding: record, as: UTF8.self).contains("tprv")) }
         // After a restart it is locked, and opens with the new passphrase.
         var again = node.restarted()
         #expect(try again.failure("sendtoaddress", [.string(other), 1]).code == -13)
         _ = try again.call("walletpassphrase", ["others", 60])
         _ = try again.call("sendtoaddress", [.string(other), 1])
         #expect(try again.call("getaddressinfo", [fresh])["ismine"] == true)
+    }
+
+    @Test("A journal that still holds the keys of an encrypted wallet is written anew at the next start")
+    func oldJournal() throws {
+        var node = try Self.funded()
+        let plain = node.records
+        #expect(plain.contains { String(decoding: $0.1, as: UTF8.self).contains("tprv") })
+        _ = try node.call("encryptwallet", ["secret words"], wallet: "w")
+        // As a version wrote it that only appended.
+        var again = NodeUnderTest(
+            NodeUnderTest.configuration(), storage: node.storage.recovered(),
+            restoring: plain + node.records)
+        #expect(try again.call("getbalance", wallet: "w") == node.call("getbalance", wallet: "w"))
+        for (_, record) in again.records {
+            #expect(!String(decoding: record, as: UTF8.self).contains("tprv"))
+        }
+    }
+
+    /// Files in memory.
+    private final class Shelf: WalletBackups, @unchecked Sendable {
+        private let lock = NSLock()
+        private var files: [String: [UInt8]] = [:]
+        func exists(_ path: String) -> Bool { lock.withLock { files[path] != nil } }
+        func read(_ path: String) -> [UInt8]? { lock.withLock { files[path] } }
+        func write(_ bytes: [UInt8], to path: String) -> Bool {
+            lock.withLock {
+                files[path] = bytes
+                return path != "folder"
+            }
+        }
+    }
+
+    @Test("A backup makes the same wallet under another name, which finds what came later")
+    func backup() throws {
+        let shelf = Shelf()
+        var configuration = NodeUnderTest.configuration()
+        configuration.backups = shelf
+        var node = NodeUnderTest(configuration)
+        _ = try node.call("createwallet", ["w"])
+        let address = try node.call("getnewaddress", ["mine"], wallet: "w")
+        _ = try node.call("generatetoaddress", [101, address])
+        _ = try node.call("backupwallet", ["copy"], wallet: "w")
+        #expect(try node.failure("backupwallet", ["folder"]).code == -4)
+        let later = try node.call("getnewaddress", wallet: "w")
+        _ = try node.call("generatetoaddress", [2, later])
+        #expect(try node.failure("restorewallet", ["w", "copy"]).code == -36)
+        #expect(try node.failure("restorewallet", ["v", "nothing"]).code == -8)
+        _ = shelf.write([1, 2, 3], to: "rubbish")
+        #expect(try node.failure("restorewallet", ["v", "rubbish"]).code == -18)
+        #expect(try node.call("restorewallet", ["v", "copy"])["name"] == "v")
+        #expect(
+            try node.call("getbalances", wallet: "v")["mine"] == node.call("getbalances", wallet: "w")["mine"]
+        )
+        #expect(try node.call("getaddressesbylabel", ["mine"], wallet: "v")[address.stringValue ?? ""] != nil)
+        // Without its keys it still sees all, and spends nothing.
+        let exported = try node.call("exportwatchonlywallet", ["public"], wallet: "w")
+        #expect(exported["exported_file"] == "public")
+        #expect(!String(decoding: shelf.read("public") ?? [], as: UTF8.self).contains("tprv"))
+        #expect(try node.failure("exportwatchonlywallet", ["public"]).code == -19)
+        _ = try node.call("restorewallet", ["p", "public"])
+        #expect(try node.call("getwalletinfo", wallet: "p")["private_keys_enabled"] == false)
+        #expect(try node.call("getbalance", wallet: "p") == node.call("getbalance", wallet: "w"))
+        var again = node.restarted()
+        #expect(try again.call("getbalance", wallet: "v") == node.call("getbalance", wallet: "w"))
     }
 
     @Test("bumpfee replaces a payment, keeps its change's address and tells both of each other")

@@ -149,7 +149,7 @@ final class PoolWorld {
                 case .close(let id, let reason): pendingCloses.append((id, reason))
                 case .dial(let dial, _): dials.append(dial)
                 case .observe(let observation): observations.append(observation)
-                case .store, .pauseReads: break
+                case .store, .restart, .pauseReads: break
                 }
             }
             effects.reset()

@@ -136,7 +136,7 @@ final class TranslatorWorld {
             case .dial(let dial, let endpoint):
                 actions.append { [self] in try answer(dial, endpoint) }
             case .observe(let observation): observations.append(observation)
-            case .store, .pauseReads: break
+            case .store, .restart, .pauseReads: break
             }
         }
         effects.reset()

@@ -89,7 +89,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
                 case .dial(let id, let endpoint):
                     dials.append((now, endpoint))
                     dialed = id
-                case .store, .pauseReads: break
+                case .store, .restart, .pauseReads: break
                 }
             }
             effects.reset()

@@ -91,7 +91,8 @@ extension NodeMachine {
         guard own.descriptors.contains(where: { $0.isActive && $0.isInternal == isInternal }) else {
             throw .wallet("Error: This wallet has no available keys")
         }
-        var type = AddressType.bech32
+        var type =
+            isInternal ? configuration.changeType ?? configuration.addressType : configuration.addressType
         if let typeName {
             guard let given = AddressType(rawValue: typeName) else {
                 throw .notFound("Unknown address type '\(typeName)'")

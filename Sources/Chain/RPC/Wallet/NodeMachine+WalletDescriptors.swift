@@ -12,6 +12,10 @@ extension RPCMethod {
             "Adds the wallet's own descriptors of an address type."
         ) { node, wallet, call, _ throws(RPCError) in try node.createDescriptors(wallet, call) },
         RPCMethod(
+            wallet: "derivehdkey", "path:str options:obj(private:bool,hdkey:str)?",
+            "A key below one of the wallet's own."
+        ) { node, wallet, call, _ throws(RPCError) in try node.deriveKey(wallet, call) },
+        RPCMethod(
             wallet: "gethdkeys", "options:obj(active_only:bool,private:bool)?",
             "The extended keys of the wallet's descriptors."
         ) { node, wallet, call, _ throws(RPCError) in try node.hdKeys(wallet, call) },
@@ -72,8 +76,7 @@ extension NodeMachine {
         let network = configuration.network.addressNetwork
         var rows: [(key: ExtendedKey, descriptors: [JSON])] = []
         for entry in wallets.wallets[wallet].descriptors where entry.isActive || !activeOnly {
-            for key in (entry.privateDescriptor ?? entry.watch).keys {
-                guard case .extended(let extended) = key.root else { continue }
+            for extended in entry.masterKeys {
                 let row: JSON = ["desc": .string(entry.watch.text()), "active": .bool(entry.isActive)]
                 if let at = rows.firstIndex(where: { $0.key.neutered == extended.neutered }) {
                     rows[at].descriptors.append(row)
@@ -85,12 +88,83 @@ extension NodeMachine {
         return .array(
             rows.map { key, descriptors in
                 var object: JSONObject = [
-                    "xpub": .string(key.neutered.text(network: network)), "has_private": .bool(key.isPrivate),
+                    "xpub": .string(key.neutered.text(network: network)),
+                    "has_private": .bool(key.isPrivate || keeps(key, wallet)),
                 ]
                 if isPrivate, key.isPrivate { object.append("xprv", .string(key.text(network: network))) }
                 object.append("descriptors", .array(descriptors))
                 return .object(object)
             })
+    }
+
+    /// Whether the private key lies sealed in the wallet.
+    private func keeps(_ key: ExtendedKey, _ wallet: Int) -> Bool {
+        wallets.wallets[wallet].descriptors.contains { entry in
+            if case .sealed = entry.secrets { return entry.roots.contains(key.neutered) }
+            return false
+        }
+    }
+
+    /// `derivehdkey`: a key below one of the wallet's master keys.
+    fileprivate func deriveKey(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        let own = wallets.wallets[wallet]
+        guard own.hasPrivateKeys else {
+            throw .wallet("derivehdkey is not available for watch-only wallets")
+        }
+        let text = try call.string(0)
+        var steps = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if steps.first == "m" { steps.removeFirst() }
+        var path: [UInt32] = []
+        for step in steps {
+            let isHardened = step.hasSuffix("h") || step.hasSuffix("'")
+            guard let number = UInt32(isHardened ? String(step.dropLast()) : step), number < 1 << 31 else {
+                throw .parameter("Invalid BIP32 keypath: \(text)")
+            }
+            path.append(number | (isHardened ? ExtendedKey.hardened : 0))
+        }
+        guard path.contains(where: { $0 & ExtendedKey.hardened != 0 }) else {
+            throw .parameter("Derivation path requires at least one hardened step")
+        }
+        try requireUnlocked(wallet)
+        let network = configuration.network.addressNetwork
+        var masters: [ExtendedKey] = []
+        for entry in own.descriptors where entry.isActive {
+            for key in entry.masterKeys where !masters.contains(where: { $0.neutered == key.neutered }) {
+                masters.append(key)
+            }
+        }
+        let options = WalletOptions(call[1]?.objectValue)
+        if let wanted = options["hdkey"]?.stringValue {
+            guard let key = ExtendedKey(wanted, network: network), !key.isPrivate else {
+                throw .notFound("Unable to parse HD key. Please provide a valid xpub")
+            }
+            masters = masters.filter { $0.neutered == key }
+            guard !masters.isEmpty else {
+                throw .notFound("HD key is not used by an active or unused(KEY) descriptor")
+            }
+        }
+        guard let master = masters.first else {
+            throw .notFound("No active or unused(KEY) descriptor found")
+        }
+        guard masters.count == 1 else {
+            throw .notFound(
+                "Unable to determine which HD key to use from active descriptors. Please specify with 'hdkey'"
+            )
+        }
+        guard master.isPrivate else {
+            throw .notFound("Private key for \(master.text(network: network)) is not known")
+        }
+        guard let child = master.descendant(path) else {
+            throw .parameter("Unable to derive HD key at the requested path")
+        }
+        let origin = KeyExpression.Origin(fingerprint: master.fingerprint, path: path)
+        var object: JSONObject = [
+            "origin": .string("[\(origin.text())]"), "xpub": .string(child.neutered.text(network: network)),
+        ]
+        if try options.bool("private", default: false) {
+            object.append("xprv", .string(child.text(network: network)))
+        }
+        return .object(object)
     }
 
     // MARK: Adding
@@ -115,7 +189,7 @@ extension NodeMachine {
                     continue
                 }
                 if let master, master != extended {
-                    throw .wallet(
+                    throw .notFound(
                         "Unable to determine which HD key to use from active descriptors. "
                             + "Please specify with 'hdkey'")
                 }
@@ -123,7 +197,13 @@ extension NodeMachine {
             }
         }
         guard let master else {
-            throw .wallet(
+            if let wanted = options["hdkey"]?.stringValue {
+                guard let key = ExtendedKey(wanted, network: network), !key.isPrivate else {
+                    throw .notFound("Unable to parse HD key. Please provide a valid xpub")
+                }
+                throw .notFound("Private key for \(wanted) is not known")
+            }
+            throw .notFound(
                 "Unable to determine which HD key to use from active descriptors. "
                     + "Please specify with 'hdkey'")
         }
@@ -181,12 +261,7 @@ extension NodeMachine {
                 break
             }
             rescan(wallet, from: start, to: chain.height)
-            for entry in mempool.entries {
-                var changes = Wallet.Changes()
-                wallets.wallets[wallet].entered(
-                    entry.transaction, now: unixTime(at: call.now), gap: wallets.gap, into: &changes)
-                wallets.mark(changes, wallet)
-            }
+            lookIntoPool(wallet, at: call.now)
         }
         return .array(answers)
     }
@@ -214,6 +289,7 @@ extension NodeMachine {
         _ request: JSON, timestamp: UInt32, _ wallet: Int, warnings: inout [JSON]
     ) throws(RPCError) {
         guard let text = request["desc"]?.stringValue else { throw .parameter("Descriptor not found.") }
+        if request["label"] != nil { _ = try Self.label(request["label"]) }
         let all = try descriptors(text, requiresChecksum: true)
         let asked = try check(request, all, warnings: &warnings)
         let own = wallets.wallets[wallet]
@@ -288,7 +364,7 @@ extension NodeMachine {
                     isInternal: isInternal, range: asked.range, next: asked.next), to: wallet)
         }
         wallets.wallets[wallet].topUp(number, gap: wallets.gap)
-        wallets.wallets[wallet].flags.remove(.isBlank)
+        if case .none = secrets {} else { wallets.wallets[wallet].flags.remove(.isBlank) }
         wallets.markHeader(wallet)
         // Transactions that the wallet has may pay to the new scripts.
         for known in wallets.wallets[wallet].transactions.indices { wallets.wallets[wallet].register(known) }
@@ -342,6 +418,7 @@ extension NodeMachine {
     // MARK: Rescanning
 
     fileprivate mutating func rescanBlockchain(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
+        try requireUnlocked(wallet)
         let start = Int(clamping: try call.optionalInt(0) ?? 0)
         guard (0...chain.height).contains(start) else { throw .parameter("Invalid start_height") }
         var stop = chain.height

@@ -4,6 +4,35 @@ import SansIO
 
 extension RPCMethod {
     static let walletFiles: [RPCMethod] = [
+        RPCMethod(wallet: "backupwallet", "destination:str", "Writes the wallet to a file.") {
+            node, wallet, call, _ throws(RPCError) in
+            let path = try call.string(0)
+            // The backup tells how far the wallet has looked.
+            node.wallets.wallets[wallet].best = (node.chain.tip.hash, node.chain.height)
+            guard node.configuration.backups?.write(node.wallets.backup(of: wallet), to: path) ?? false else {
+                throw .wallet("Error: Wallet backup failed!")
+            }
+            return .null
+        },
+        RPCMethod(
+            wallet: "exportwatchonlywallet", "destination:str",
+            "Writes the wallet without its private keys to a file."
+        ) { node, wallet, call, _ throws(RPCError) in
+            let path = try call.string(0)
+            guard !path.isEmpty else { throw .wallet("Error: Export destination cannot be empty") }
+            guard let files = node.configuration.backups, !files.exists(path) else {
+                throw .wallet("Error: Export destination '\(path)' already exists")
+            }
+            node.wallets.wallets[wallet].best = (node.chain.tip.hash, node.chain.height)
+            guard files.write(node.wallets.watchOnlyBackup(of: wallet), to: path) else {
+                throw .wallet("Error: Export failed")
+            }
+            return ["exported_file": .string(path)]
+        },
+        RPCMethod(
+            wallets: "restorewallet", "wallet_name:str backup_file:str load_on_startup:bool?",
+            "Makes a wallet of a backup and loads it."
+        ) { node, call, _ throws(RPCError) in try node.restoreWallet(call) },
         RPCMethod(
             wallets: "createwallet",
             "wallet_name:str disable_private_keys:bool? blank:bool? passphrase:str? avoid_reuse:bool? "
@@ -89,6 +118,32 @@ extension NodeMachine {
         return .object(object)
     }
 
+    fileprivate mutating func restoreWallet(_ call: RPCArguments) throws(RPCError) -> JSON {
+        let name = try call.string(0)
+        guard !name.isEmpty else { throw .parameter("Wallet name cannot be empty") }
+        guard let file = configuration.backups?.read(try call.string(1)) else {
+            throw .parameter("Backup file does not exist")
+        }
+        guard wallets.index(of: name) == nil else {
+            throw RPCError(
+                code: -36, message: "Failed to restore wallet. Database file exists in '\(name)'.")
+        }
+        guard wallets.wallets.count < ChainLimits.wallets else {
+            throw .wallet("A node holds at most \(ChainLimits.wallets) wallets")
+        }
+        guard let wallet = wallets.restore(backup: file, as: name) else {
+            throw RPCError(
+                code: -18,
+                message:
+                    "Wallet file verification failed. Failed to load database path '\(name)'. Data is not "
+                    + "in recognized format.")
+        }
+        if let start = try call.optionalBool(2) { wallets.wallets[wallet].loadsOnStart = start }
+        wallets.markHeader(wallet)
+        catchUp(wallet: wallet, at: call.now)
+        return ["name": .string(name)]
+    }
+
     fileprivate mutating func loadWallet(_ call: RPCArguments) throws(RPCError) -> JSON {
         let name = try call.string(0)
         guard let wallet = wallets.index(of: name) else {
@@ -119,6 +174,7 @@ extension NodeMachine {
         }
         let wallet = try selectedWallet(named ?? call.wallet)
         wallets.wallets[wallet].isLoaded = false
+        wallets.wallets[wallet].lockedCoins.removeAll { !$0.isPersistent }
         wallets.wallets[wallet].relock()
         if let start = try call.optionalBool(1) { wallets.wallets[wallet].loadsOnStart = start }
         wallets.markHeader(wallet)
@@ -148,7 +204,8 @@ extension NodeMachine {
         object.append("descriptors", true)
         object.append("external_signer", false)
         object.append("blank", .bool(wallet.flags.contains(.isBlank)))
-        let births = wallet.descriptors.map(\.timestamp)
+        // A transaction before the descriptors' own times moves the birth back.
+        let births = wallet.descriptors.map(\.timestamp) + wallet.transactions.map(\.time)
         if let first = births.min() { object.append("birthtime", .int(first)) }
         var flags: [JSON] = []
         if wallet.flags.contains(.avoidsReuse) { flags.append("avoid_reuse") }
@@ -211,6 +268,17 @@ extension NodeMachine {
         for entry in wallets.wallets[wallet].transactions
         where entry.state == .unconfirmed(isAbandoned: false) && mempool[entry.txid] == nil {
             _ = try? mempool.accept(entry.transaction, chain: chain, time: unixTime(at: now))
+        }
+        lookIntoPool(wallet, at: now)
+    }
+
+    /// Shows a wallet what waits in the pool.
+    mutating func lookIntoPool(_ wallet: Int, at now: Instant) {
+        for entry in mempool.entries {
+            var changes = Wallet.Changes()
+            wallets.wallets[wallet].entered(
+                entry.transaction, now: unixTime(at: now), gap: wallets.gap, into: &changes)
+            wallets.mark(changes, wallet)
         }
     }
 

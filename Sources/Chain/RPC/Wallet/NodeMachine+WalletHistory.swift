@@ -89,7 +89,7 @@ extension NodeMachine {
         var depthLimit = Int.max
         var left: [JSON] = []
         let includesChange = try call.optionalBool(4) ?? false
-        let label = try call.optionalString(5)
+        let label = call[5] == nil ? nil : try Self.label(call[5])
         if let text = try call.optionalString(0), !text.isEmpty {
             guard var id = chain.tree.id(of: try hash(text, name: "blockhash")) else {
                 throw .notFound("Block not found")

@@ -37,7 +37,7 @@ extension RPCMethod {
             guard seconds >= 0 else { throw .parameter("Timeout cannot be negative.") }
             guard !passphrase.isEmpty else { throw .parameter("passphrase cannot be empty") }
             guard let key = node.wallets.wallets[wallet].encryption?.key(passphrase: passphrase) else {
-                throw .wrongPassphrase
+                throw .wrongPassphrase(passphrase)
             }
             let until = call.now + .seconds(UInt64(min(seconds, 100_000_000)))
             node.wallets.wallets[wallet].unlock(key, until: until)
@@ -53,7 +53,7 @@ extension RPCMethod {
             let new = try call.string(1)
             guard !old.isEmpty, !new.isEmpty else { throw .parameter("passphrase cannot be empty") }
             guard let key = node.wallets.wallets[wallet].encryption?.key(passphrase: old) else {
-                throw .wrongPassphrase
+                throw .wrongPassphrase(old, isOld: true)
             }
             node.wallets.wallets[wallet].encryption?.change(to: new, key: key)
             node.wallets.markHeader(wallet)
@@ -63,8 +63,19 @@ extension RPCMethod {
 }
 
 extension RPCError {
-    static let wrongPassphrase = RPCError(
-        code: -14, message: "Error: The wallet passphrase entered was incorrect.")
+    /// A passphrase with a zero byte may have been set by a version that cut it there.
+    static func wrongPassphrase(_ passphrase: String, isOld: Bool = false) -> RPCError {
+        guard passphrase.utf8.contains(0) else {
+            return RPCError(code: -14, message: "Error: The wallet passphrase entered was incorrect.")
+        }
+        return RPCError(
+            code: -14,
+            message:
+                "Error: The \(isOld ? "old " : "")wallet passphrase entered is incorrect. It contains a null "
+                + "character (ie - a zero byte). If the passphrase was set with a version of this software prior "
+                + "to 25.0, please try again with only the characters up to — but not including — the first null "
+                + "character.")
+    }
 
     static func wrongEncryptionState(_ what: String) -> RPCError {
         RPCError(code: -15, message: "Error: \(what).")
@@ -86,8 +97,8 @@ extension NodeMachine {
         if !wallets.wallets[wallet].flags.contains(.isBlank) {
             wallets.addKeys(wallet, extra: key, now: now)
         }
-        for number in wallets.wallets[wallet].descriptors.indices { wallets.markDescriptor(wallet, number) }
-        wallets.markHeader(wallet)
+        // The records of the keys in the clear must not stay on the disk.
+        wallets.mustRewrite = true
         wallets.wallets[wallet].relock()
     }
 

@@ -21,6 +21,9 @@ extension NodeMachine {
             "conf_target", "fee_rate", "replaceable", "estimate_mode", "outputs", "original_change_index",
             "confTarget",
         ])
+        if options["conf_target"] != nil, options["confTarget"] != nil {
+            throw .parameter("confTarget and conf_target options should not both be set. Use conf_target.")
+        }
         let old = wallets.wallets[wallet].transactions[number]
         let spent = try checkBump(wallet, number)
         let oldFee =
@@ -85,6 +88,13 @@ extension NodeMachine {
         return spent
     }
 
+    /// An amount in bitcoin with two decimals at least.
+    private static func money(_ satoshi: Int64) -> String {
+        var text = JSON.amount(satoshi: satoshi).text
+        while text.hasSuffix("0"), text.dropLast(2).last != "." { text.removeLast() }
+        return text
+    }
+
     private func bumpRequest(
         _ wallet: Int, _ old: Transaction, _ spent: [TransactionOutput], _ oldFee: Int64,
         _ options: WalletOptions
@@ -103,9 +113,13 @@ extension NodeMachine {
             let total = Policy.fee(rate: rate, virtualSize: size)
             guard total >= least else {
                 throw .parameter(
-                    "Insufficient total fee \(JSON.amount(satoshi: total).text), must be at least "
-                        + "\(JSON.amount(satoshi: least).text) (oldFee \(JSON.amount(satoshi: oldFee).text) + "
-                        + "incrementalFee \(JSON.amount(satoshi: least - oldFee).text))")
+                    "Insufficient total fee \(Self.money(total)), must be at least \(Self.money(least)) (oldFee "
+                        + "\(Self.money(oldFee)) + incrementalFee \(Self.money(least - oldFee)))")
+            }
+            guard total <= ChainLimits.walletFeeMax else {
+                throw .wallet(
+                    "Specified or calculated fee \(Self.money(total)) is too high (cannot be higher than "
+                        + "-maxtxfee \(Self.money(ChainLimits.walletFeeMax)))")
             }
         } else {
             rate = max(rate, fee.rate)

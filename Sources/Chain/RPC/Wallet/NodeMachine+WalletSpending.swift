@@ -3,6 +3,11 @@ import JSONText
 import SansIO
 
 extension RPCMethod {
+    private static let fundOptions =
+        "obj(add_inputs:bool,include_unsafe:bool,minconf:num,maxconf:num,changeAddress:str,"
+        + "changePosition:num,change_type:str,includeWatching:bool,lockUnspents:bool,fee_rate,feeRate,"
+        + "subtractFeeFromOutputs:arr,input_weights:arr,max_tx_weight:num,conf_target:num,"
+        + "estimate_mode:str,replaceable:bool,solving_data:obj)?"
     private static let sendOptions =
         "options:obj(add_inputs:bool,include_unsafe:bool,add_to_wallet:bool,change_address:str,"
         + "change_position:num,change_type:str,fee_rate,include_watching:bool,inputs:arr,locktime:num,"
@@ -20,7 +25,7 @@ extension RPCMethod {
         },
         RPCMethod(
             wallet: "fundrawtransaction",
-            "hexstring:hex options:any? iswitness:bool?",
+            "hexstring:hex options:\(fundOptions) iswitness:bool?",
             "Adds inputs to a transaction until they suffice, and change."
         ) { node, wallet, call, _ throws(RPCError) in try node.fundRaw(wallet, call) },
         RPCMethod(
@@ -59,7 +64,8 @@ extension RPCMethod {
         },
         RPCMethod(
             wallet: "walletcreatefundedpsbt",
-            "inputs:arr? outputs:any locktime:num? options:any? bip32derivs:bool? version:num? psbt_version:num?",
+            "inputs:arr? outputs:any locktime:num? options:\(fundOptions) bip32derivs:bool? version:num? "
+                + "psbt_version:num?",
             "Makes a PSBT of outputs and of inputs that suffice for them."
         ) { node, wallet, call, _ throws(RPCError) in try node.createFundedPSBT(wallet, call) },
     ]
@@ -76,7 +82,7 @@ extension NodeMachine {
         let amount = try call.amount(1)
         let fee = try FeeChoice.rate(
             feeRate: call[9], target: call[6], mode: try call.optionalString(7),
-            fallback: configuration.walletFeeRate)
+            fallback: configuration.walletFeeRate, code: -6)
         var request = PaymentRequest(
             outputs: [TransactionOutput(value: amount, scriptPubKey: script)], feeRate: fee.rate)
         if try call.optionalBool(4) ?? false { request.feePayers = [0] }
@@ -99,7 +105,7 @@ extension NodeMachine {
         let payments = try TransactionDraft.payments(call[1], network: network)
         let fee = try FeeChoice.rate(
             feeRate: call[8], target: call[6], mode: try call.optionalString(7),
-            fallback: configuration.walletFeeRate)
+            fallback: configuration.walletFeeRate, code: -6)
         var request = PaymentRequest(outputs: payments.map(\.output), feeRate: fee.rate)
         request.feePayers = try feePayers(call[4], payments)
         request.isReplaceable = try call.optionalBool(5) ?? true
@@ -153,6 +159,8 @@ extension NodeMachine {
     ) throws(RPCError) -> JSON {
         try requirePrivateKeys(wallet)
         try requireUnlocked(wallet)
+        var request = request
+        if !hasRecentTip(at: now) { request.lockTime = 0 }
         let payment = try plan(wallet, request, code: -6)
         let signed = try signed(payment, wallet)
         try commit(signed, wallet, notes: notes, at: now, into: &effects)
@@ -179,6 +187,12 @@ extension NodeMachine {
     private static func rateText(_ rate: Int64) -> String {
         let digits = String(rate % 1_000)
         return "\(rate / 1_000).\(String(repeating: "0", count: 3 - digits.count))\(digits)"
+    }
+
+    /// Whether the tip is of the last eight hours: on an older one a lock to its height would tell that the
+    /// wallet lags behind.
+    func hasRecentTip(at now: Instant) -> Bool {
+        UInt64(chain.tip.header.time) + 8 * 3_600 >= UInt64(unixTime(at: now))
     }
 
     /// All that the wallet can sign of what a transaction spends.
@@ -209,6 +223,18 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) {
         do throws(Rejection) { _ = try submit(transaction, at: now, into: &effects) } catch {
+            if error.reason == "too-large-cluster" {
+                guard !configuration.walletRejectsLongChains else {
+                    throw .wallet("Transaction has too long of a mempool chain")
+                }
+                // It waits in the wallet until the pool takes it.
+                var changes = Wallet.Changes()
+                wallets.wallets[wallet].add(
+                    transaction, .unconfirmed(isAbandoned: false), now: unixTime(at: now), gap: wallets.gap,
+                    into: &changes)
+                wallets.mark(changes, wallet)
+                return
+            }
             throw .wallet("Error: The transaction was rejected! Reason given: \(error.reason)")
         }
         mempool.unbroadcast.insert(transaction.txid)
@@ -245,8 +271,8 @@ extension NodeMachine {
             )
         }
         if let weight = try options.int("max_tx_weight") {
-            guard (240...400_000).contains(weight) else {
-                throw .parameter("Maximum transaction weight must be between 240 and 400000")
+            guard (260...400_000).contains(weight) else {
+                throw .wallet("Maximum transaction weight must be between 260 and 400000")
             }
             request.maxWeight = Int(weight)
         }
@@ -380,7 +406,7 @@ extension NodeMachine {
             try call.array(0) ?? [], lockTime: lock,
             replaceable: try options.bool("replaceable", default: true))
         var request = try request(wallet, payments, options, inputs: inputs, feeRate: fee.rate)
-        if call[2] != nil { request.lockTime = lock }
+        request.lockTime = lock
         if let version = try call.optionalInt(5) {
             guard (1...3).contains(version) else {
                 throw .parameter("Invalid parameter, version out of range(1~3)")
@@ -427,14 +453,14 @@ extension NodeMachine {
             options["inputs"]?.arrayValue ?? [], lockTime: lock,
             replaceable: try options.bool("replaceable", default: true))
         var request = try request(wallet, payments, options, inputs: inputs, feeRate: fee.rate)
-        if options["locktime"] != nil { request.lockTime = lock }
+        if options["locktime"] != nil || !hasRecentTip(at: call.now) { request.lockTime = lock }
         if let version = try call.optionalInt(5) { request.version = UInt32(clamping: version) }
         let payment = try plan(wallet, request, code: -4)
         return try finish(payment, wallet, options, at: call.now, into: &effects)
     }
 
     /// Signs what can be signed, and sends it unless a PSBT is wanted or signatures are missing.
-    private mutating func finish(
+    mutating func finish(
         _ payment: Payment, _ wallet: Int, _ options: WalletOptions, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
@@ -448,145 +474,20 @@ extension NodeMachine {
         let wantsPSBT = try options.bool("psbt", default: false)
         let entersWallet = try options.bool("add_to_wallet", default: true)
         var object = JSONObject()
-        if isComplete, let transaction = psbt.extracted {
-            if wantsPSBT || !entersWallet {
-                if !wantsPSBT { object.append("hex", .string(transaction.bytes().hex)) }
-            } else {
-                try commit(transaction, wallet, notes: [], at: now, into: &effects)
-            }
-            object.append("txid", .string(transaction.txid.displayHex))
-        }
-        if wantsPSBT || !isComplete {
+        if wantsPSBT || !isComplete || !entersWallet {
             var open = PSBT(payment.transaction)
             _ = fill(&open, wallet, signs: true, hashType: nil, derivations: true, finalizes: false)
             object.append("psbt", .string(open.base64))
         }
+        if isComplete, let transaction = psbt.extracted {
+            object.append("txid", .string(transaction.txid.displayHex))
+            if wantsPSBT || !entersWallet {
+                object.append("hex", .string(transaction.bytes().hex))
+            } else {
+                try commit(transaction, wallet, notes: [], at: now, into: &effects)
+            }
+        }
         object.append("complete", .bool(isComplete))
         return .object(object)
-    }
-
-    fileprivate mutating func sendAll(
-        _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
-    ) throws(RPCError) -> JSON {
-        let options = WalletOptions(call[4]?.objectValue)
-        try options.check(WalletOptions.common)
-        let fee = try FeeChoice.rate(
-            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
-            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue,
-            fallback: configuration.walletFeeRate)
-        // Recipients without an amount share what is left.
-        var open: [String] = []
-        var entries: [JSON] = []
-        for recipient in try call.array(0) ?? [] {
-            if let text = recipient.stringValue {
-                open.append(text)
-                entries.append([text: 0])
-            } else {
-                entries.append(recipient)
-            }
-        }
-        guard !open.isEmpty else {
-            throw .parameter(
-                "Must provide at least one address without a specified amount")
-        }
-        let payments = try TransactionDraft.payments(
-            .array(entries), network: configuration.network.addressNetwork)
-        let (coins, sizes, needed) = try coinsForAll(wallet, options, fee.rate)
-        let outputsSize = payments.reduce(BlockChecks.compactSizeLength(payments.count)) {
-            let script = $1.output.scriptPubKey.count
-            return $0 + 8 + BlockChecks.compactSizeLength(script) + script
-        }
-        let hasWitness = sizes.contains { $0.witness > 0 }
-        let weight =
-            4 * (8 + BlockChecks.compactSizeLength(coins.count) + outputsSize + needed)
-            + (hasWitness ? sizes.reduce(2) { $0 + max(1, $1.witness) } : 0)
-        let cost = Policy.fee(rate: fee.rate, virtualSize: (weight + 3) / 4)
-        let total = coins.reduce(Int64(0)) { $0 + $1.output.value }
-        let fixed = payments.reduce(Int64(0)) { $0 + $1.output.value }
-        let rest = total - cost - fixed
-        guard total > cost else {
-            throw RPCError(
-                code: -6,
-                message:
-                    "Total value of UTXO pool too low to pay for transaction. Try using lower feerate or "
-                    + "excluding uneconomic UTXOs with 'send_max' option.")
-        }
-        guard rest > 0 else {
-            throw RPCError(
-                code: -6,
-                message: "Assigned more value to outputs than available funds.")
-        }
-        var outputs = payments.map(\.output)
-        var isFirst = true
-        for index in outputs.indices where payments[index].address.map({ open.contains($0) }) ?? false {
-            outputs[index].value = rest / Int64(open.count) + (isFirst ? rest % Int64(open.count) : 0)
-            isFirst = false
-            guard outputs[index].value >= Policy.dustThreshold(outputs[index]) else {
-                throw RPCError(
-                    code: -6, message: "Dynamically assigned remainder results in dust output.")
-            }
-        }
-        var lock = UInt32(clamping: chain.height)
-        if options["locktime"] != nil { lock = try TransactionDraft.lockTime(options["locktime"]) }
-        let sequence: UInt32 =
-            try options.bool("replaceable", default: true) ? 0xffff_fffd : 0xffff_fffe
-        let transaction = Transaction(
-            version: UInt32(clamping: try options.int("version") ?? 2),
-            inputs: coins.map { TransactionInput(previousOutput: $0.outPoint, sequence: sequence) },
-            outputs: outputs, lockTime: lock)
-        let payment = Payment(
-            transaction: transaction, spent: coins.map(\.output), fee: cost, changePosition: nil)
-        return try finish(payment, wallet, options, at: call.now, into: &effects)
-    }
-
-    /// Every coin, or those that are named; with the bytes of all inputs without witnesses.
-    private func coinsForAll(
-        _ wallet: Int, _ options: WalletOptions, _ rate: Int64
-    ) throws(RPCError) -> (coins: [WalletCoin], sizes: [InputWeights.Size], base: Int) {
-        var filter = CoinFilter()
-        filter.minDepth = Int(clamping: try options.int("minconf") ?? 0)
-        filter.maxDepth = Int(clamping: try options.int("maxconf") ?? 9_999_999)
-        let isSendMax = try options.bool("send_max", default: false)
-        let own = wallets.wallets[wallet]
-        var coins: [WalletCoin] = []
-        if let named = options["inputs"]?.arrayValue {
-            if options["send_max"] != nil {
-                throw .parameter("Cannot combine send_max with specific inputs.")
-            }
-            let view = walletView
-            for entry in named {
-                let outPoint = try TransactionDraft.outPoint(entry)
-                guard own.spent(outPoint, view) == .no else {
-                    throw .parameter(
-                        "Input not available. UTXO (\(outPoint.txid.displayHex):\(outPoint.index)) was already "
-                            + "spent.")
-                }
-                guard let output = own.output(outPoint) else {
-                    throw .parameter(
-                        "Input not found. UTXO (\(outPoint.txid.displayHex):\(outPoint.index)) is not part of "
-                            + "wallet.")
-                }
-                coins.append(
-                    WalletCoin(
-                        outPoint: outPoint,
-                        output: TransactionOutput(value: output.value, scriptPubKey: output.script), depth: 1,
-                        isOwn: true, isSafe: true))
-            }
-        } else {
-            coins = own.coins(walletView, filter)
-        }
-        var weights = InputWeights()
-        var kept: [WalletCoin] = []
-        var sizes: [InputWeights.Size] = []
-        for coin in coins {
-            guard
-                let size = weights.size(of: coin.output.scriptPubKey, in: own, knowing: SpendingKnowledge())
-            else { continue }
-            let cost = Policy.fee(rate: rate, virtualSize: (4 * size.base + size.witness + 3) / 4)
-            if isSendMax, coin.output.value <= cost { continue }
-            kept.append(coin)
-            sizes.append(size)
-        }
-        return (kept, sizes, sizes.reduce(0) { $0 + $1.base })
     }
 }

@@ -146,6 +146,9 @@ extension NodeMachine {
             guard entry.objectValue != nil else {
                 throw .decode("expected object with {\"txid'\",\"vout\",\"scriptPubKey\"}")
             }
+            for name in ["txid", "vout", "scriptPubKey"] where entry[name] == nil {
+                throw .type("Missing \(name)")
+            }
             let outPoint = try TransactionDraft.outPoint(entry)
             guard let text = entry["scriptPubKey"]?.stringValue, let script = Script(hex: text) else {
                 throw .parameter("scriptPubKey must be hexadecimal string")
@@ -156,10 +159,16 @@ extension NodeMachine {
                         + ScriptJSON.assembly(known.scriptPubKey.bytes, marksSignatures: false) + "\nvs:\n"
                         + ScriptJSON.assembly(script.bytes, marksSignatures: false))
             }
-            var value = unspentOutput(outPoint)?.value ?? 0
+            var value = unspentOutput(outPoint)?.value
             if let amount = entry["amount"], !amount.isNull { value = try TransactionDraft.amount(amount) }
-            found[outPoint] = TransactionOutput(value: value, scriptPubKey: script)
             try Self.addScripts(of: entry, script, into: &knowledge)
+            // Legacy signatures do not commit to the value; others need it.
+            let redeem = script.hash160.flatMap { knowledge.redeemScript($0) }
+            if value == nil, script.witnessProgram ?? redeem?.witnessProgram != nil {
+                throw .type(
+                    "Missing amount for COutPoint(\(outPoint.txid.displayHex.prefix(10)), \(outPoint.index))")
+            }
+            found[outPoint] = TransactionOutput(value: value ?? 0, scriptPubKey: script)
         }
         return found
     }
@@ -183,6 +192,11 @@ extension NodeMachine {
             knowledge.add(redeemScript: given)
             knowledge.add(witnessScript: given)
             knowledge.add(redeemScript: .p2wsh(SHA256.hash(given.bytes)))
+        }
+        if let redeem, let witness, redeem != witness {
+            guard Script(hex: redeem) == .p2wsh(SHA256.hash(scripts[1].bytes)) else {
+                throw .parameter("redeemScript does not correspond to witnessScript")
+            }
         }
         let fits = scripts.contains { given in
             let program = Script.p2wsh(SHA256.hash(given.bytes))
@@ -246,7 +260,7 @@ extension NodeMachine {
         var high: Int64
         switch value {
         case .number:
-            guard let end = value.int64 else { throw .parameter("Range should be greater or equal than 0") }
+            guard let end = value.int64, end >= 0 else { throw .parameter("End of range is too high") }
             high = end
         case .array(let list):
             guard list.count == 2, let first = list[0].int64, let last = list[1].int64 else {
@@ -258,7 +272,7 @@ extension NodeMachine {
         if low > high, case .array = value {
             throw .parameter("Range specified as [begin,end] must not have begin after end")
         }
-        guard low >= 0, high >= 0 else { throw .parameter("Range should be greater or equal than 0") }
+        guard low >= 0 else { throw .parameter("Range should be greater or equal than 0") }
         guard high >> 31 == 0 else { throw .parameter("End of range is too high") }
         guard high < low + Int64(ChainLimits.descriptorRange) else { throw .parameter("Range is too large") }
         return UInt32(low)...UInt32(high)

@@ -42,7 +42,8 @@ extension RPCMethod {
     }
 
     static let wallet: [RPCMethod] =
-        walletFiles + walletLocks + walletAddresses + walletBalances + walletHistory + walletSpending
+        walletFiles + prunedFunds + walletLocks + walletAddresses + walletBalances + walletHistory
+        + walletSpending
         + walletSigning + walletDescriptors
 }
 
@@ -72,6 +73,7 @@ extension NodeMachine {
 
     /// Sends what the wallets changed to disk.
     mutating func storeWallets(into effects: inout EffectBuffer<NodeObservation>) {
+        if wallets.mustRewrite { effects.emit(.restart(.wallet)) }
         for (key, value) in wallets.takeDirty() {
             effects.store(in: .wallet) { WalletBook.write(key, value, into: &$0) }
         }

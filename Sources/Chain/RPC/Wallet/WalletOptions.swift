@@ -60,7 +60,7 @@ struct WalletOptions {
 enum FeeChoice {
     /// In satoshi per 1000 virtual bytes, of the parameters that all spending methods share.
     static func rate(
-        feeRate: JSON?, target: JSON?, mode: String?, old: JSON? = nil, fallback: Int64
+        feeRate: JSON?, target: JSON?, mode: String?, old: JSON? = nil, fallback: Int64, code: Int = -4
     ) throws(RPCError) -> (rate: Int64, isExplicit: Bool) {
         if let mode {
             guard ["unset", "economical", "conservative"].contains(mode.lowercased()) else {
@@ -101,8 +101,11 @@ enum FeeChoice {
             }
         }
         guard fallback > 0 else {
-            throw .wallet(
-                "Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.")
+            throw RPCError(
+                code: code,
+                message:
+                    "Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee."
+            )
         }
         return (fallback, false)
     }

@@ -16,6 +16,8 @@ struct PaymentError: Error, Equatable {
         message:
             "The inputs size exceeds the maximum weight. Please try sending a smaller amount or manually "
             + "consolidating your wallet's UTXOs", isShort: true)
+    static let unsolvable = PaymentError(
+        message: "Missing solving data for estimating transaction size")
     static let keypoolRanOut = PaymentError(
         message: "Error: Keypool ran out, please call keypoolrefill first")
 }
@@ -130,18 +132,7 @@ extension WalletBook {
     private func changeOutput(
         _ wallet: Int, _ request: PaymentRequest
     ) throws(PaymentError) -> ChangePlan {
-        var type = request.changeType ?? .bech32
-        if request.changeType == nil {
-            let kinds = request.outputs.map(\.scriptPubKey.kind)
-            let own = wallets[wallet]
-            if kinds.contains(.witnessV1Taproot), own.active(.bech32m, isInternal: true) != nil {
-                type = .bech32m
-            } else if own.active(.bech32, isInternal: true) == nil {
-                type =
-                    AddressType.allCases.reversed().first { own.active($0, isInternal: true) != nil }
-                    ?? .bech32
-            }
-        }
+        let type = request.changeType ?? changeType ?? self.changeType(wallet, like: request.outputs)
         let model: Script =
             request.changeScript
             ?? {
@@ -165,6 +156,20 @@ extension WalletBook {
             dust: Policy.dustThreshold(output))
     }
 
+    /// The type of one of the payments, the newest first; where there is none, the newest that the wallet has.
+    private func changeType(_ wallet: Int, like outputs: [TransactionOutput]) -> AddressType {
+        guard addressType != .legacy else { return .legacy }
+        func makes(_ type: AddressType) -> Bool { wallets[wallet].active(type, isInternal: true) != nil }
+        let kinds = outputs.map(\.scriptPubKey.kind)
+        let alike: [(ScriptKind, AddressType)] = [
+            (.witnessV1Taproot, .bech32m), (.witnessV0KeyHash, .bech32), (.scriptHash, .p2shSegwit),
+            (.pubkeyHash, .legacy),
+        ]
+        for (kind, type) in alike where kinds.contains(kind) && makes(type) { return type }
+        if makes(.bech32m) { return .bech32m }
+        return makes(.bech32) ? .bech32 : addressType
+    }
+
     private mutating func choose(
         _ wallet: Int, _ request: PaymentRequest, _ change: ChangePlan, _ view: WalletView,
         _ weights: inout InputWeights
@@ -181,22 +186,19 @@ extension WalletBook {
             target: paid + frameFee, costOfChange: spendFee + changeFee, changeFee: changeFee,
             minChange: max(spendFee + 1, change.dust), changeTarget: changeTarget(paid),
             subtractsFee: subtracts, weightLimit: request.maxWeight - 4 * (10 + outputsSize + change.size))
+        guard request.maxWeight > 4 * (10 + outputsSize) else {
+            throw PaymentError(
+                message: "Maximum transaction weight is less than transaction weight without inputs")
+        }
+        guard parameters.weightLimit > 0 else {
+            throw PaymentError(
+                message: "Maximum transaction weight is too low, can not accommodate change output")
+        }
         var inputs: [(outPoint: OutPoint, output: TransactionOutput, sequence: UInt32?)] = []
         var sizes: [InputWeights.Size] = []
         var need = parameters.target
         for preset in request.presets {
-            let size: InputWeights.Size
-            if let weight = preset.weight {
-                size = InputWeights.Size(base: 41, witness: max(0, weight - 164))
-            } else if let found = weights.size(
-                of: preset.output.scriptPubKey, in: wallets[wallet], knowing: request.knowledge)
-            {
-                size = found
-            } else {
-                throw PaymentError(
-                    message: "Not solvable pre-selected input COutPoint("
-                        + "\(preset.outPoint.txid.displayHex.prefix(10)), \(preset.outPoint.index))")
-            }
+            let size = try size(of: preset, wallet, request, &weights)
             inputs.append((preset.outPoint, preset.output, preset.sequence))
             sizes.append(size)
             let fee = Policy.fee(rate: request.feeRate, virtualSize: (4 * size.base + size.witness + 3) / 4)
@@ -221,6 +223,32 @@ extension WalletBook {
         return Chosen(inputs: inputs, sizes: sizes, parameters: parameters)
     }
 
+    /// What an input that the caller chose takes once it is signed.
+    private func size(
+        of preset: PaymentRequest.Preset, _ wallet: Int, _ request: PaymentRequest,
+        _ weights: inout InputWeights
+    ) throws(PaymentError) -> InputWeights.Size {
+        if let parent = wallets[wallet].transaction(preset.outPoint.txid), !parent.isConfirmed,
+            (parent.transaction.version == 3) != (request.version == 3)
+        {
+            throw PaymentError(
+                message: "Can't spend unconfirmed version \(parent.transaction.version) pre-selected input "
+                    + "with a version \(request.version) tx")
+        }
+        if let weight = preset.weight {
+            return InputWeights.Size(base: 41, witness: max(0, weight - 164))
+        }
+        guard
+            let found = weights.size(
+                of: preset.output.scriptPubKey, in: wallets[wallet], knowing: request.knowledge)
+        else {
+            throw PaymentError(
+                message: "Not solvable pre-selected input COutPoint("
+                    + "\(preset.outPoint.txid.displayHex.prefix(10)), \(preset.outPoint.index))")
+        }
+        return found
+    }
+
     /// Core's GenerateChangeTarget: between 0.0005 and 0.01 BTC, so that change is not told by its size.
     private mutating func changeTarget(_ paid: Int64) -> Int64 {
         let low: Int64 = 50_000
@@ -236,11 +264,18 @@ extension WalletBook {
     ) throws(PaymentError) -> [CoinCandidate] {
         let taken = request.presets.map(\.outPoint)
         var candidates: [CoinCandidate] = []
-        for coin in wallets[wallet].coins(view, request.filter) where !taken.contains(coin.outPoint) {
+        // What is there but cannot be measured.
+        var unsolvable: Int64 = 0
+        var filter = request.filter
+        filter.version = request.version
+        for coin in wallets[wallet].coins(view, filter) where !taken.contains(coin.outPoint) {
             guard
                 let size = weights.size(
                     of: coin.output.scriptPubKey, in: wallets[wallet], knowing: request.knowledge)
-            else { continue }
+            else {
+                unsolvable += coin.output.value
+                continue
+            }
             let weight = 4 * size.base + size.witness
             candidates.append(
                 CoinCandidate(
@@ -252,8 +287,21 @@ extension WalletBook {
         var isOverweight = false
         for (own, foreign) in [(1, 6), (1, 1), (0, 1), (0, 0)] {
             let eligible = candidates.filter { $0.coin.depth >= ($0.coin.isOwn ? own : foreign) }
-            if let found = parameters.select(eligible, random: &random) { return found.coins }
+            // Coins of one kind together tell least; kinds are mixed only where none suffices alone.
+            var best: CoinSelection.Result?
+            for kind in ScriptKind.spendable {
+                let alike = eligible.filter { $0.coin.output.scriptPubKey.kind == kind }
+                guard !alike.isEmpty, let found = parameters.select(alike, random: &random) else { continue }
+                if best.map({ found.waste < $0.waste }) ?? true { best = found }
+            }
+            if let best { return best.coins }
+            if (own, foreign) != (1, 6), let found = parameters.select(eligible, random: &random) {
+                return found.coins
+            }
             isOverweight = parameters.isOverweight(eligible)
+        }
+        if unsolvable > 0, candidates.reduce(unsolvable, { $0 + $1.effectiveValue }) >= parameters.target {
+            throw PaymentError.unsolvable
         }
         throw isOverweight ? PaymentError.tooHeavy : PaymentError.insufficient
     }
@@ -351,4 +399,11 @@ extension WalletBook {
         return Payment(
             transaction: transaction, spent: inputs.map(\.output), fee: fee, changePosition: changePosition)
     }
+}
+
+extension ScriptKind {
+    /// Kinds that coins are grouped by.
+    fileprivate static let spendable: [ScriptKind] = [
+        .pubkeyHash, .scriptHash, .witnessV0KeyHash, .witnessV0ScriptHash, .witnessV1Taproot,
+    ]
 }
