@@ -5,11 +5,11 @@ public enum Bech32 {
         case bech32m
 
         /// What the checksum polynomial must come to.
-        fileprivate var constant: UInt32 { self == .bech32 ? 1 : 0x2bc8_30a3 }
+        var constant: UInt32 { self == .bech32 ? 1 : 0x2bc8_30a3 }
     }
 
     private static let alphabet = Array("qpzry9x8gf2tvdw0s3jn54khce6mua7l".utf8)
-    private static let values: [UInt8] = {
+    static let values: [UInt8] = {
         var values = [UInt8](repeating: 255, count: 256)
         for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
         return values
@@ -77,7 +77,7 @@ public enum Bech32 {
 
     /// Cuts a string of bits into groups of another size. Without padding, nil if more than a started group
     /// or any set bit is left over.
-    private static func regroup(_ values: ArraySlice<UInt8>, from: Int, to: Int, padding: Bool) -> [UInt8]? {
+    static func regroup(_ values: ArraySlice<UInt8>, from: Int, to: Int, padding: Bool) -> [UInt8]? {
         var result: [UInt8] = []
         result.reserveCapacity((values.count * from + to - 1) / to)
         var bits: UInt32 = 0
@@ -99,11 +99,11 @@ public enum Bech32 {
         return result
     }
 
-    private static func expand(_ prefix: [UInt8]) -> [UInt8] {
+    static func expand(_ prefix: [UInt8]) -> [UInt8] {
         prefix.map { $0 >> 5 } + [0] + prefix.map { $0 & 31 }
     }
 
-    private static func polymod(_ values: [UInt8]) -> UInt32 {
+    static func polymod(_ values: [UInt8]) -> UInt32 {
         var checksum: UInt32 = 1
         for value in values {
             let top = checksum >> 25

@@ -8,7 +8,10 @@ extension RPCMethod {
             "estimatesmartfee", "conf_target:num estimate_mode:str?", in: "Util",
             "Estimates the fee rate for confirmation within a number of blocks."
         ) { node, call, _ throws(RPCError) in try node.estimateFee(call) },
-        RPCMethod("validateaddress", "address:str", in: "Util", "Tells what an address means.") {
+        RPCMethod(
+            "validateaddress", "address:str", in: "Util",
+            "Return information about the given bitcoin address."
+        ) {
             node, call, _ throws(RPCError) in node.validate(try call.string(0))
         },
     ]
@@ -18,12 +21,10 @@ extension RPCMethod {
 extension NodeMachine {
     fileprivate func validate(_ text: String) -> JSON {
         guard let address = Address(text, network: configuration.network.addressNetwork) else {
-            let isBech32 = ["bc1", "tb1", "bcrt1"].contains { text.lowercased().hasPrefix($0) }
+            let fault = AddressFault(text, network: configuration.network.addressNetwork)
             return [
-                "isvalid": false, "error_locations": [],
-                "error": isBech32
-                    ? "Invalid or unsupported Segwit (Bech32) or Base58 encoding."
-                    : "Invalid checksum or length of Base58 address (P2PKH or P2SH)",
+                "isvalid": false, "error_locations": .array(fault.places.map { .int($0) }),
+                "error": .string(fault.message),
             ]
         }
         var object: JSONObject = ["isvalid": true, "address": .string(address.text)]
