@@ -6,11 +6,15 @@ import SansIO
 enum ChainIndex: CaseIterable {
     case transactions
     case addresses
+    case spenders
+    case filters
 
     var tipFact: ChainFact {
         switch self {
         case .transactions: .transactionIndexTip
         case .addresses: .addressIndexTip
+        case .spenders: .spenderIndexTip
+        case .filters: .filterIndexTip
         }
     }
 
@@ -18,6 +22,8 @@ enum ChainIndex: CaseIterable {
         switch self {
         case .transactions: options.transactionIndex
         case .addresses: options.addressIndex
+        case .spenders: options.spenderIndex
+        case .filters: options.filterIndex
         }
     }
 }
@@ -44,6 +50,8 @@ extension Chainstate {
                     TransactionPlace(block: Int32(id), position: Int32(position)))
             }
         case .addresses: AddressIndex.connect(block, height: tree[id].height, spent: spent, in: storage)
+        case .spenders: SpenderIndex.connect(block, as: id, in: storage)
+        case .filters: storeFilter(of: block, as: id, spent: spent)
         }
     }
 
@@ -54,6 +62,9 @@ extension Chainstate {
                 transactionPlaces.updateValue(nil, forKey: transaction.txid)
             }
         case .addresses: AddressIndex.disconnect(block, height: tree[id].height, spent: spent, in: storage)
+        case .spenders: SpenderIndex.disconnect(block, in: storage)
+        // A filter belongs to its block, on whatever chain.
+        case .filters: break
         }
     }
 

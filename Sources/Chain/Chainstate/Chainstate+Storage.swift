@@ -7,6 +7,10 @@ public struct ChainOptions: Sendable, Equatable {
     public var transactionIndex = true
     /// History and coins of each script.
     public var addressIndex = false
+    /// Which transaction spent each output (Core's -txospenderindex).
+    public var spenderIndex = false
+    /// BIP158's filter of each block and BIP157's header (Core's -blockfilterindex).
+    public var filterIndex = false
     /// A secret that keeps entries of the validation cache from being forced to collide.
     public var cacheSalt: [UInt8] = []
 

@@ -5,7 +5,7 @@ import SansIO
 extension RPCMethod {
     static let chainStatistics: [RPCMethod] = [
         RPCMethod(
-            "getblockstats", "hash_or_height:any stats:arr?", in: "Blockchain",
+            "getblockstats", "hash_or_height:any stats:arr*?", in: "Blockchain",
             "Statistics of a block's transactions; amounts in satoshi, rates in satoshi per virtual byte."
         ) { node, call, _ throws(RPCError) in try node.blockStatistics(call) },
         RPCMethod(
@@ -58,7 +58,7 @@ extension RPCMethod {
             let level = try call.optionalInt(0) ?? 3
             guard (0...4).contains(level) else { return true }
             let count = Int(clamping: try call.optionalInt(1) ?? 6)
-            return .bool(node.verifyChain(level: Int(level), count: count))
+            return .bool(node.chain.verify(level: Int(level), count: count))
         },
     ]
 }
@@ -114,22 +114,6 @@ extension NodeMachine {
             if interval > 0 { object.append("txrate", .measure(Double(window) / Double(interval))) }
         }
         return .object(object)
-    }
-
-    /// Level 0 reads the blocks, 1 checks them by themselves, 2 looks for their undo data; connecting them again is
-    /// what 3 and 4 mean, on a copy of the chain state.
-    fileprivate func verifyChain(level: Int, count: Int) -> Bool {
-        let depth = count <= 0 || count > chain.height ? chain.height : count
-        for height in stride(from: chain.height, to: chain.height - depth, by: -1) {
-            let id = chain.active[height]
-            guard let block = chain.block(id), block.hash == chain.tree[id].hash else { return false }
-            if level >= 1, (try? BlockChecks.contextFree(block)) == nil { return false }
-            if level >= 2 {
-                let inputs = block.transactions.dropFirst().reduce(0) { $0 + $1.inputs.count }
-                guard spentCoins(id)?.count == inputs else { return false }
-            }
-        }
-        return true
     }
 
     // MARK: One block

@@ -242,7 +242,7 @@ extension NodeMachine {
     }
 
     /// A scan object is a descriptor, or one with a range; without a range 1,001 scripts of a ranged one.
-    private func scripts(ofScanned object: JSON) throws(RPCError) -> [Script] {
+    func scripts(ofScanned object: JSON) throws(RPCError) -> [Script] {
         var text = object.stringValue
         var range: ClosedRange<UInt32> = 0...1_000
         if let members = object.objectValue {
@@ -250,7 +250,7 @@ extension NodeMachine {
                 throw .parameter("Descriptor needs to be provided in scan object")
             }
             text = given
-            if let wanted = members["range"] { range = try Self.range(wanted) }
+            if let wanted = members["range"] { range = try Self.scannedRange(wanted) }
         }
         guard let text else { throw .parameter("Scan object needs to be either a string or an object") }
         var scripts: [Script] = []
@@ -263,6 +263,14 @@ extension NodeMachine {
             }
         }
         return scripts
+    }
+
+    /// An end beyond the indexes that there are, below or above, is too high to Core here.
+    private static func scannedRange(_ value: JSON) throws(RPCError) -> ClosedRange<UInt32> {
+        if case .number = value, let end = value.int64, end < 0 {
+            throw .parameter("End of range is too high")
+        }
+        return try range(value)
     }
 
     /// A block by its hash or, when it is a number, by its height on the active chain.

@@ -23,6 +23,10 @@ extension TableID {
     public static let addressCoins = TableID(5)
     /// Running statistics of the coins after each block. Optional.
     public static let coinStatistics = TableID(6)
+    /// Places of the transactions that spent outputs in the active chain, by outpoint. Optional.
+    public static let spenders = TableID(8)
+    /// Filter header and filter of each block, by BlockID. Optional.
+    public static let filters = TableID(9)
     /// Reserved for wallets.
     public static let wallets = TableID(7)
 }
@@ -41,6 +45,10 @@ enum ChainFact: String {
     case transactionIndexTip
     /// The same for the address index.
     case addressIndexTip
+    /// The same for the index of spenders.
+    case spenderIndexTip
+    /// The same for the block filters.
+    case filterIndexTip
     /// The same for the coin statistics.
     case coinStatisticsTip
     /// Present while the tables are being rebuilt from the block files.

@@ -44,6 +44,7 @@ enum NodeStorage {
 
     static let tables: [TableID] = [
         .facts, .blocks, .coins, .transactions, .addressHistory, .addressCoins, .coinStatistics, .wallets,
+        .spenders, .filters,
     ]
 
     /// What is wrong, and what to do about it.
