@@ -135,7 +135,8 @@ extension ChunkIndex {
     /// its cluster, and the search ends after many
     /// failures near a full block. Costs a look at each block of the index, and one at each chunk around the
     /// boundary.
-    func select(weight weightLimit: Int, sigOps sigOpsLimit: Int) -> TemplateSelection {
+    func select(weight weightLimit: Int, sigOps sigOpsLimit: Int, feeRateMin: Int64) -> TemplateSelection {
+        let least = FeeFraction(fee: feeRateMin, size: 1_000)
         var chosen = TemplateSelection()
         guard weightLimit > 0, sigOpsLimit > 0 else { return chosen }
         var failures = 0
@@ -144,7 +145,7 @@ extension ChunkIndex {
         for (at, block) in blocks.enumerated() {
             if skipped.isEmpty, chosen.weight + block.weight < weightLimit,
                 chosen.sigOps + block.sigOps < sigOpsLimit,
-                let last = block.keys.last, Self.isWorthMining(last)
+                let last = block.keys.last, Self.isWorthMining(last, least)
             {
                 chosen.pieces.append(.block(at))
                 chosen.fees += block.baseFee
@@ -155,7 +156,7 @@ extension ChunkIndex {
                 continue
             }
             for (place, key) in block.keys.enumerated() where !skipped.contains(key.cluster) {
-                guard Self.isWorthMining(key) else { return chosen }
+                guard Self.isWorthMining(key, least) else { return chosen }
                 guard chosen.weight + Int(key.weight) < weightLimit,
                     chosen.sigOps + Int(key.sigOps) < sigOpsLimit
                 else {
@@ -177,9 +178,9 @@ extension ChunkIndex {
         return chosen
     }
 
-    /// Whether it pays Core's -blockmintxfee of 1 satoshi per 1000 virtual bytes.
-    private static func isWorthMining(_ key: ChunkKey) -> Bool {
-        key.rate.compareRate(FeeFraction(fee: ChainLimits.blockFeeRateMin, size: 4_000)) >= 0
+    /// Whether it pays Core's -blockmintxfee, which counts in whole virtual bytes.
+    private static func isWorthMining(_ key: ChunkKey, _ least: FeeFraction) -> Bool {
+        FeeFraction(fee: key.rate.fee, size: (key.rate.size + 3) / 4).compareRate(least) >= 0
     }
 
     /// The chosen chunks, in block order.

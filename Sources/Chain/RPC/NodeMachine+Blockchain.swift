@@ -56,7 +56,7 @@ extension NodeMachine {
         let tip = chain.tip
         leaveInitialDownload(at: peerTime(now))
         peers.headers.catchUp(chain.tree)
-        return [
+        var object: JSONObject = [
             "chain": .string(configuration.network.name), "blocks": .int(chain.height),
             "headers": .int(chain.tree[peers.headers.best].height),
             "bestblockhash": .string(tip.hash.displayHex), "bits": .string(chain.hex8(tip.header.bits.bits)),
@@ -65,8 +65,12 @@ extension NodeMachine {
             "mediantime": .int(tip.medianTime), "verificationprogress": 1,
             "initialblockdownload": .bool(peers.isInitialDownload),
             "chainwork": .string(tip.chainWork.hex), "size_on_disk": .int(chain.storedBytes), "pruned": false,
-            "warnings": [],
         ]
+        if let challenge = configuration.network.signetChallenge {
+            object.append("signet_challenge", .string(challenge.hex))
+        }
+        object.append("warnings", [])
+        return .object(object)
     }
 
     func chainTip(_ id: BlockID) -> JSON {

@@ -57,12 +57,18 @@ extension NodeMachine {
     fileprivate func miningInfo() -> JSON {
         let tip = chain.tip
         let bits = chain.nextBits(time: tip.header.time)
-        return [
-            "blocks": .int(chain.height), "bits": .string(chain.hex8(tip.header.bits.bits)),
+        var object: JSONObject = ["blocks": .int(chain.height)]
+        if let last = lastTemplate {
+            object.append("currentblockweight", .int(last.weight))
+            object.append("currentblocktx", .int(last.transactions))
+        }
+        let more: JSONObject = [
+            "bits": .string(chain.hex8(tip.header.bits.bits)),
             "difficulty": .measure(chain.difficulty(tip.header.bits)),
             "target": .string(tip.header.bits.target?.value.hex ?? ""),
             "networkhashps": .measure(chain.networkHashesPerSecond(last: 120, at: chain.height)),
-            "pooledtx": .int(mempool.count), "blockmintxfee": .amount(satoshi: 1),
+            "pooledtx": .int(mempool.count),
+            "blockmintxfee": .amount(satoshi: configuration.templates.feeRateMin),
             "chain": .string(configuration.network.name),
             "next": [
                 "height": .int(chain.height + 1), "bits": .string(chain.hex8(bits.bits)),
@@ -71,6 +77,20 @@ extension NodeMachine {
             ],
             "warnings": [],
         ]
+        for (key, value) in more.entries {
+            if key == "warnings", let challenge = configuration.network.signetChallenge {
+                object.append("signet_challenge", .string(challenge.hex))
+            }
+            object.append(key, value)
+        }
+        return .object(object)
+    }
+
+    /// A template of the pool as miners get it; getmininginfo tells of the last one.
+    mutating func makeTemplate() -> BlockTemplate {
+        let template = BlockTemplate(on: chain, from: mempool, configuration.templates)
+        lastTemplate = (template.weight, template.entries.count)
+        return template
     }
 
     fileprivate mutating func blockTemplateRequest(_ arguments: RPCArguments, at now: Instant)
@@ -84,8 +104,8 @@ extension NodeMachine {
         }
         if mode == "proposal" { return try proposal(request, at: now) }
         guard mode == "template" else { throw .parameter("Invalid mode") }
-        let rules = (request["rules"]?.arrayValue ?? []).compactMap(\.stringValue)
-        guard rules.contains("segwit") || rules.contains("!segwit") else {
+        let wanted = (request["rules"]?.arrayValue ?? []).compactMap(\.stringValue)
+        guard wanted.contains("segwit") || wanted.contains("!segwit") else {
             throw .parameter(
                 "getblocktemplate must be called with the segwit rule set "
                     + "(call with {\"rules\": [\"segwit\"]})"
@@ -118,21 +138,21 @@ extension NodeMachine {
                 $0.template.mempoolVersion == mempool.version
                     || now - $0.made < configuration.templateInterval
             } ?? false
-        if !isFresh { rpcTemplate = (BlockTemplate(on: chain, from: mempool), now) }
+        if !isFresh { rpcTemplate = (makeTemplate(), now) }
         guard let template = rpcTemplate?.template else { preconditionFailure("a template was just made") }
         let time = template.time(at: unixTime(at: now))
+        let (rules, available) = templateRules
         let transactions = template.transactions
         var places: [Hash256: Int] = [:]
         for (place, transaction) in transactions.enumerated() { places[transaction.txid] = place }
         return [
             "capabilities": ["proposal"], "version": .int(template.version),
-            "rules": ["csv", "!segwit", "taproot"],
-            "vbavailable": ["testdummy": 28], "vbrequired": 0,
+            "rules": rules, "vbavailable": available, "vbrequired": 0,
             "previousblockhash": .string(template.previous.displayHex),
             "transactions": .array(transactions.indices.map { transactionEntry(template, $0, places) }),
             "coinbaseaux": [:], "coinbasevalue": .int(template.coinbaseValue),
             "longpollid": .string(template.previous.displayHex + String(template.mempoolSequence)),
-            "target": .string(template.target.value.hex), "mintime": .int(template.medianTime &+ 1),
+            "target": .string(template.target.value.hex), "mintime": .int(template.leastTime),
             "mutable": ["time", "transactions", "prevblock"], "noncerange": "00000000ffffffff",
             "sigoplimit": .int(ChainLimits.blockSigOpsCost), "sizelimit": .int(ChainLimits.blockWeight),
             "weightlimit": .int(ChainLimits.blockWeight), "curtime": .int(time),
@@ -163,7 +183,8 @@ extension NodeMachine {
     fileprivate mutating func submitBlock(
         _ arguments: RPCArguments, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
-        guard let bytes = [UInt8](hex: try arguments.string(0)), let block = try? Block(bytes: bytes) else {
+        // What follows a block is not looked at, as by Core.
+        guard let bytes = [UInt8](hex: try arguments.string(0)), let block = Self.leadingBlock(bytes) else {
             throw .decode("Block decode failed")
         }
         let repaired =
@@ -172,10 +193,15 @@ extension NodeMachine {
         return verdict.submitResult.map { .string($0) } ?? .null
     }
 
+    private static func leadingBlock(_ bytes: [UInt8]) -> Block? {
+        var reader = ByteReader(bytes.span.bytes)
+        return try? Block(from: &reader)
+    }
+
     fileprivate mutating func submitHeader(_ arguments: RPCArguments, at now: Instant) throws(RPCError)
         -> JSON
     {
-        guard let bytes = [UInt8](hex: try arguments.string(0)), bytes.count == BlockHeader.byteCount else {
+        guard let bytes = [UInt8](hex: try arguments.string(0)) else {
             throw .decode("Block header decode failed")
         }
         var reader = ByteReader(bytes.span.bytes)
@@ -240,7 +266,9 @@ extension NodeMachine {
             script = address.scriptPubKey
         } else {
             do throws(RPCError) { script = try minedScript(text) } catch {
-                throw error.code == -8 ? error : .notFound("Error: Invalid address or descriptor")
+                let isUnderived = error.message.hasPrefix("Cannot derive")
+                throw error.code == -8 || isUnderived
+                    ? error : .notFound("Error: Invalid address or descriptor")
             }
         }
         var chosen: [Transaction] = []

@@ -151,7 +151,7 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) -> TemplateProvider.Group {
         let template = BlockTemplate(
-            on: chain, from: mempool, reservedWeight: constraints.reservedWeight,
+            on: chain, from: mempool, configuration.templates, reservedWeight: constraints.reservedWeight,
             reservedSigOps: constraints.reservedSigOps)
         let group = provider.renew(constraints, template: template, time: unixTime(at: now))
         effects.observe(
@@ -200,12 +200,14 @@ extension NodeMachine {
             guard group.mempoolVersion != mempool.version else { continue }
             // The sum alone tells whether a template is worth its while.
             let selection = mempool.selection(
-                weight: ChainLimits.blockWeight - group.constraints.reservedWeight,
-                sigOps: ChainLimits.blockSigOpsCost - group.constraints.reservedSigOps)
+                weight: configuration.templates.weightMax - group.constraints.reservedWeight,
+                sigOps: ChainLimits.blockSigOpsCost - group.constraints.reservedSigOps,
+                feeRateMin: configuration.templates.feeRateMin)
             let least = group.isSpeculative ? 1 : group.fees + configuration.feeThreshold
             guard selection.fees >= least else { continue }
             let template = BlockTemplate(
-                on: chain, from: mempool, reservedWeight: group.constraints.reservedWeight,
+                on: chain, from: mempool, configuration.templates,
+                reservedWeight: group.constraints.reservedWeight,
                 reservedSigOps: group.constraints.reservedSigOps)
             lastTemplateUpdate = now
             let renewed = provider.renew(group.constraints, template: template, time: unixTime(at: now))

@@ -10,6 +10,9 @@ public struct BlockTemplate: Sendable {
     public let target: Target
     /// Median time of the blocks before; the header's time must be later.
     public let medianTime: UInt32
+    /// The earliest time that the header may state: one second after the median, and with BIP94 not more than ten
+    /// minutes before the last block of the period before.
+    public let leastTime: UInt32
     /// Without the coinbase, parents before children; shared with the pool and other templates.
     public private(set) var entries: [PooledTransaction]
     public let totalFees: Int64
@@ -29,22 +32,24 @@ public struct BlockTemplate: Sendable {
     public var transactions: [Transaction] { entries.map(\.transaction) }
 
     public init(
-        on chain: Chainstate, from mempool: Mempool, reservedWeight: Int = ChainLimits.reservedWeight,
-        reservedSigOps: Int = ChainLimits.reservedSigOps
+        on chain: Chainstate, from mempool: Mempool, _ options: TemplateOptions = TemplateOptions(),
+        reservedWeight: Int? = nil, reservedSigOps: Int = ChainLimits.reservedSigOps
     ) {
+        let reservedWeight = reservedWeight ?? options.reservedWeight
         let tip = chain.tip
         previous = tip.hash
         height = tip.height + 1
-        version = chain.nextVersion
+        version = options.version ?? chain.nextVersion
         bits = chain.nextBits(time: tip.header.time)
         target = bits.target ?? chain.parameters.proofOfWorkLimit
         medianTime = tip.medianTime
+        leastTime = chain.nextTimeMin
         subsidy = chain.parameters.subsidy(at: height)
         mempoolSequence = mempool.sequence
         mempoolVersion = mempool.version
         let chosen = mempool.selection(
-            weight: ChainLimits.blockWeight - reservedWeight,
-            sigOps: ChainLimits.blockSigOpsCost - reservedSigOps)
+            weight: options.weightMax - reservedWeight,
+            sigOps: ChainLimits.blockSigOpsCost - reservedSigOps, feeRateMin: options.feeRateMin)
         entries = mempool.transactions(of: chosen)
         totalFees = chosen.fees
         weight = chosen.weight + reservedWeight
@@ -73,7 +78,7 @@ public struct BlockTemplate: Sendable {
     }
 
     /// The time a header should start with.
-    public func time(at now: UInt32) -> UInt32 { max(now, medianTime &+ 1) }
+    public func time(at now: UInt32) -> UInt32 { max(now, leastTime) }
 
     /// Core's coinbase: version 2, height push, sequence 0xfffffffe, lock time height-1, commitment last.
     /// `extra` follows the height push; heights up to 16 need at least one byte of it.

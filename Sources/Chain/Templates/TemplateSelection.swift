@@ -1,7 +1,9 @@
 extension Mempool {
     /// What a block with this room would take; knows fees and weight, but lists no transactions.
-    func selection(weight: Int, sigOps: Int) -> TemplateSelection {
-        index.select(weight: weight, sigOps: sigOps)
+    func selection(weight: Int, sigOps: Int, feeRateMin: Int64 = ChainLimits.blockFeeRateMin)
+        -> TemplateSelection
+    {
+        index.select(weight: weight, sigOps: sigOps, feeRateMin: feeRateMin)
     }
 
     /// The chosen transactions in block order.
