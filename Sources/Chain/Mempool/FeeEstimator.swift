@@ -1,6 +1,7 @@
 import Bitcoin
+import SansIO
 
-/// What fee rate was needed lately for a confirmation within so many blocks: Core's estimator without its file.
+/// What fee rate was needed lately for a confirmation within so many blocks, as Core's estimator reckons it.
 ///
 /// Transactions without unconfirmed parents are watched from their arrival at the tip. Rates fall into buckets
 /// 5 % apart, and three memories of different length count, for each bucket, how many were confirmed within how
@@ -12,7 +13,7 @@ struct FeeEstimator: Sendable {
     }
 
     private var watched: [Hash256: Watched] = [:]
-    private var horizons = [
+    private(set) var horizons = [
         Horizon(decay: 0.962, scale: 1, periods: 12, sufficient: 0.5),
         Horizon(decay: 0.9952, scale: 2, periods: 24, sufficient: 0.1),
         Horizon(decay: 0.99931, scale: 24, periods: 42, sufficient: 0.1),
@@ -72,16 +73,79 @@ struct FeeEstimator: Sendable {
         let usable = min(1_008, firstHeight.map { bestHeight - $0 } ?? 0) / 2
         let target = min(max(target, 2), usable)
         guard target > 1 else { return (nil, target) }
-        var ages: [(age: Int, bucket: Int)] = []
-        for txid in waiting {
-            if let found = watched[txid] { ages.append((bestHeight - found.height, found.bucket)) }
-        }
+        let ages = ages(of: waiting)
         let half = combined(target / 2, 0.6, checksShorter: true, ages)
         let full = combined(target, 0.85, checksShorter: true, ages)
         let double = combined(2 * target, 0.95, checksShorter: !isConservative, ages)
         var best = max(half, full, double)
         if isConservative || best < 0 { best = max(best, conservative(2 * target, ages)) }
         return (best < 0 ? nil : Int64(best.rounded()), target)
+    }
+
+    /// What one memory alone says (Core's estimateRawFee).
+    func raw(
+        target: Int, threshold: Double, horizon: Horizon, waiting: some Sequence<Hash256>
+    ) -> Judgement {
+        horizon.judge(target, threshold, ages(of: waiting))
+    }
+
+    private func ages(of waiting: some Sequence<Hash256>) -> [(age: Int, bucket: Int)] {
+        waiting.compactMap { txid in watched[txid].map { (bestHeight - $0.height, $0.bucket) } }
+    }
+
+    // MARK: Over a restart
+
+    private static let fileVersion: UInt32 = 1
+
+    /// The memories, for the file that keeps them; transactions that wait are not in it.
+    var bytes: [UInt8] {
+        var writer = ByteWriter()
+        writer.write(u32: Self.fileVersion)
+        writer.write(u32: UInt32(Self.buckets.count))
+        writer.write(u32: UInt32(clamping: bestHeight))
+        writer.write(u32: firstHeight.map { UInt32(clamping: $0) } ?? .max)
+        for horizon in horizons { horizon.encode(into: &writer) }
+        return writer.bytes
+    }
+
+    /// Takes an earlier life's memories; false, and nothing changes, when they are none.
+    mutating func restore(_ bytes: [UInt8]) -> Bool {
+        var reader = ByteReader(bytes.span.bytes)
+        var fresh = FeeEstimator()
+        do throws(ByteReaderError) {
+            guard try reader.u32() == Self.fileVersion, try reader.u32() == UInt32(Self.buckets.count) else {
+                return false
+            }
+            fresh.bestHeight = Int(try reader.u32())
+            let first = try reader.u32()
+            if first != .max { fresh.firstHeight = Int(first) }
+            for place in fresh.horizons.indices { try fresh.horizons[place].decode(from: &reader) }
+            try reader.end()
+        } catch {
+            return false
+        }
+        guard fresh.firstHeight ?? 0 <= fresh.bestHeight else { return false }
+        fresh.watched = watched
+        self = fresh
+        return true
+    }
+
+    /// How a range of buckets was judged for one target.
+    struct Judgement: Sendable {
+        struct Range: Sendable {
+            var buckets = 0...0
+            /// Confirmed within the target, confirmed at all, waiting for longer, and gone without a block.
+            var (within, total, waiting, left) = (0.0, 0.0, 0.0, 0.0)
+            var share: Double { within / (total + left + waiting) }
+            /// Satoshi per 1000 virtual bytes.
+            var start: Double { buckets.lowerBound == 0 ? 0 : FeeEstimator.buckets[buckets.lowerBound - 1] }
+            var end: Double { FeeEstimator.buckets[buckets.upperBound] }
+        }
+
+        /// Satoshi per 1000 virtual bytes; -1 without an answer.
+        var rate = -1.0
+        var pass: Range?
+        var fail: Range?
     }
 
     private func combined(
@@ -109,7 +173,7 @@ struct FeeEstimator: Sendable {
     }
 
     /// One memory: fading counts by bucket, and by the number of periods within which.
-    private struct Horizon: Sendable {
+    struct Horizon: Sendable {
         let decay: Double
         let scale: Int
         let periods: Int
@@ -164,33 +228,75 @@ struct FeeEstimator: Sendable {
         /// The mean rate of the bucket that holds the median of the lowest buckets that still were confirmed
         /// within `target` blocks often enough; -1 without enough of them.
         func median(_ target: Int, _ threshold: Double, _ ages: [(age: Int, bucket: Int)]) -> Double {
+            judge(target, threshold, ages).rate
+        }
+
+        func judge(_ target: Int, _ threshold: Double, _ ages: [(age: Int, bucket: Int)]) -> Judgement {
             var late = [Double](repeating: 0, count: total.count)
             for (age, bucket) in ages where age >= target { late[bucket] += 1 }
             let period = (target + scale - 1) / scale - 1
-            var (near, best) = (total.count - 1, nil as ClosedRange<Int>?)
-            var (sum, good, all, bad) = (0.0, 0.0, 0.0, 0.0)
-            var startsRange = true
+            var best: ClosedRange<Int>?
+            var judgement = Judgement()
+            var counted = Judgement.Range()
+            var near = total.count - 1
+            var sum = 0.0
+            var (startsRange, passes) = (true, true)
             for bucket in total.indices.reversed() {
                 if startsRange { near = bucket }
                 startsRange = false
-                good += confirmed[period][bucket]
+                counted.buckets = bucket...near
+                counted.within += confirmed[period][bucket]
                 sum += total[bucket]
-                all += total[bucket]
-                bad += failed[period][bucket] + late[bucket]
+                counted.total += total[bucket]
+                counted.left += failed[period][bucket]
+                counted.waiting += late[bucket]
                 guard sum >= sufficient / (1 - decay) else { continue }
                 sum = 0
-                guard good / (all + bad) >= threshold else { continue }
+                guard counted.share >= threshold else {
+                    if passes { judgement.fail = counted }
+                    passes = false
+                    continue
+                }
                 best = bucket...near
-                (good, all, bad) = (0, 0, 0)
-                startsRange = true
+                judgement.pass = counted
+                judgement.fail = nil
+                counted = Judgement.Range()
+                (startsRange, passes) = (true, true)
             }
-            guard let best else { return -1 }
+            if passes, !startsRange { judgement.fail = counted }
+            if let best { judgement.rate = middle(of: best) }
+            return judgement
+        }
+
+        private func middle(of best: ClosedRange<Int>) -> Double {
             var half = best.reduce(0) { $0 + total[$1] } / 2
             for bucket in best where total[bucket] > 0 {
                 if total[bucket] >= half { return rateSum[bucket] / total[bucket] }
                 half -= total[bucket]
             }
             return -1
+        }
+
+        func encode(into writer: inout ByteWriter) {
+            for row in confirmed + failed + [total, rateSum] {
+                for value in row { writer.write(u64: value.bitPattern) }
+            }
+        }
+
+        mutating func decode(from reader: inout ByteReader) throws(ByteReaderError) {
+            isEmpty = false
+            for period in confirmed.indices { try Self.decode(&confirmed[period], &reader) }
+            for period in failed.indices { try Self.decode(&failed[period], &reader) }
+            try Self.decode(&total, &reader)
+            try Self.decode(&rateSum, &reader)
+        }
+
+        private static func decode(_ row: inout [Double], _ reader: inout ByteReader) throws(ByteReaderError)
+        {
+            for index in row.indices {
+                let value = Double(bitPattern: try reader.u64())
+                row[index] = value.isFinite && value >= 0 ? value : 0
+            }
         }
     }
 }

@@ -137,7 +137,8 @@ extension Mempool {
             maturity: chain.parameters.coinbaseMaturity)
         if options.requiresStandard { try Policy.inputs(transaction, spending: coins) }
         let cost = SignatureOperations.cost(transaction, spending: coins.map(\.output))
-        let pooled = PooledTransaction(transaction, fee: fee, sigOpsCost: cost)
+        let pooled = PooledTransaction(
+            transaction, fee: fee, sigOpsCost: cost, bytesPerSigOp: options.bytesPerSigOp)
         var candidate = MempoolCandidate(
             pooled: pooled, modifiedFee: fee + (deltas[pooled.txid] ?? 0), coins: coins)
         candidate.conflicts = conflicts.sorted()

@@ -11,7 +11,14 @@ public final class PooledTransaction: Sendable {
     /// BIP141's cost units.
     public let sigOpsCost: Int
 
-    init(_ transaction: Transaction, fee: Int64, sigOpsCost: Int) {
+    /// Weight, with policy's bytes for each unit of signature cost.
+    public let adjustedWeight: Int
+
+    init(
+        _ transaction: Transaction, fee: Int64, sigOpsCost: Int,
+        bytesPerSigOp: Int = ChainLimits.bytesPerSigOp
+    ) {
+        adjustedWeight = max(transaction.weight, sigOpsCost * bytesPerSigOp)
         self.transaction = transaction
         txid = transaction.txid
         wtxid = transaction.wtxid
@@ -20,8 +27,6 @@ public final class PooledTransaction: Sendable {
         self.sigOpsCost = sigOpsCost
     }
 
-    /// Weight, with policy's 20 bytes for each unit of signature cost.
-    public var adjustedWeight: Int { max(weight, sigOpsCost * ChainLimits.bytesPerSigOp) }
     /// Virtual bytes, likewise.
     public var virtualSize: Int { (adjustedWeight + 3) / 4 }
 }

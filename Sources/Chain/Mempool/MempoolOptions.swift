@@ -15,6 +15,8 @@ public struct MempoolOptions: Sendable, Equatable {
     /// -datacarriersize; 0 is -datacarrier=0.
     public var dataCarrierMax = ChainLimits.dataCarrier
     public var permitsBareMultisig = true
+    /// -bytespersigop.
+    public var bytesPerSigOp = ChainLimits.bytesPerSigOp
     /// -limitclustercount; at most 64.
     public var clusterCountMax = ChainLimits.clusterCount
     /// -limitclustersize, in virtual bytes.

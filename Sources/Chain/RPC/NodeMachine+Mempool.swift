@@ -37,20 +37,15 @@ extension RPCMethod {
         },
         RPCMethod(
             "gettxspendingprevout", "outputs:arr options:obj(mempool_only:bool,return_spending_tx:bool)?",
-            in: "Blockchain", "Transactions of the memory pool that spend the given outputs."
+            in: "Blockchain",
+            "Transactions of the memory pool, or with an index of the chain, that spend outputs."
         ) { node, call, _ throws(RPCError) in try node.spendingTransactions(call) },
         RPCMethod(
-            "prioritisetransaction", "txid:hex dummy:any? fee_delta:num?", in: "Mining",
+            "prioritisetransaction", "txid:hex dummy:num? fee_delta:num", in: "Mining",
             "Changes what a transaction counts for when blocks are filled."
         ) { node, call, _ throws(RPCError) in try node.prioritise(call) },
         RPCMethod("getprioritisedtransactions", in: "Mining", "All fee deltas that were set.") {
             node, _, _ throws(RPCError) in node.prioritisedTransactions()
-        },
-        RPCMethod("savemempool", in: "Blockchain", "Writes the memory pool to disk.") {
-            node, _, effects throws(RPCError) in
-            guard node.mempoolLoad == nil else { throw .misc("The mempool was not loaded yet") }
-            effects.observe(.mempoolSaveRequested)
-            return ["filename": .string(node.configuration.mempoolPath)]
         },
     ]
 }
@@ -96,7 +91,7 @@ extension NodeMachine {
     func mempoolInfo(at now: Instant) -> JSON {
         let options = mempool.options
         let entrance = max(mempool.minimumFeeRate(at: unixTime(at: now)), options.relayFeeRate)
-        return [
+        var object: JSONObject = [
             "loaded": .bool(mempoolLoad == nil), "size": .int(mempool.count),
             "bytes": .int(mempool.totalVirtualSize), "usage": .int(mempool.usage),
             "total_fee": .amount(satoshi: mempool.totalFees), "maxmempool": .int(options.bytesMax),
@@ -109,6 +104,8 @@ extension NodeMachine {
             "limitclustercount": .int(options.clusterCountMax),
             "limitclustersize": .int(options.clusterSizeMax), "optimal": true,
         ]
+        if configuration.rpc.deprecated.contains("fullrbf") { object.append("fullrbf", true) }
+        return .object(object)
     }
 
     func mempoolEntry(_ slot: Int) -> JSON {
@@ -119,7 +116,7 @@ extension NodeMachine {
         func fees(_ list: [MempoolEntry]) -> JSON { .amount(satoshi: list.reduce(0) { $0 + $1.modifiedFee }) }
         func size(_ list: [MempoolEntry]) -> JSON { .int(list.reduce(0) { $0 + $1.virtualSize }) }
         let parents = entry.parents.map { mempool.entry($0).txid.displayHex }.sorted()
-        return [
+        var object: JSONObject = [
             "vsize_adjusted": .int(entry.virtualSize), "vsize": .int(entry.virtualSize),
             "vsize_bip141": .int(entry.transaction.virtualSize), "weight": .int(entry.weight),
             "time": .int(entry.time), "height": .int(entry.height), "descendantcount": .int(below.count),
@@ -133,6 +130,12 @@ extension NodeMachine {
             "depends": .array(parents.map { .string($0) }), "spentby": identifiers(entry.children),
             "unbroadcast": .bool(mempool.unbroadcast.contains(entry.txid)),
         ]
+        if configuration.rpc.deprecated.contains("bip125") {
+            // BIP125: a transaction is replaceable when it or something unconfirmed above it says so.
+            let signals = above.contains { $0.transaction.inputs.contains { $0.sequence < 0xffff_fffe } }
+            object.append("bip125-replaceable", .bool(signals))
+        }
+        return .object(object)
     }
 
     fileprivate func mempoolCluster(of slot: Int) -> JSON {
@@ -157,44 +160,6 @@ extension NodeMachine {
             corners.append(["weight": .int(corner.size), "fee": .amount(satoshi: corner.fee)])
         }
         return .array(corners)
-    }
-
-    fileprivate func spendingTransactions(_ call: RPCArguments) throws(RPCError) -> JSON {
-        let outputs = try call.array(0) ?? []
-        if outputs.isEmpty { throw .parameter("Invalid parameter, outputs are missing") }
-        let options = try call.object(1)
-        if options?["mempool_only"]?.boolValue == false {
-            throw .misc("Mempool lacks a relevant spend, and txospenderindex is unavailable.")
-        }
-        let tellsTransaction = options?["return_spending_tx"]?.boolValue ?? false
-        var list: [JSON] = []
-        for output in outputs {
-            guard var object = output.objectValue else {
-                throw .type("JSON value of type \(output.typeName) is not of expected type object")
-            }
-            for (name, kind) in [("txid", "string"), ("vout", "number")] {
-                guard let value = object[name] else { throw .type("Missing \(name)") }
-                guard value.typeName == kind else {
-                    throw .type(
-                        "JSON value of type \(value.typeName) for field \(name) is not of expected type \(kind)"
-                    )
-                }
-            }
-            if let extra = object.entries.first(where: { $0.key != "txid" && $0.key != "vout" }) {
-                throw .type("Unexpected key \(extra.key)")
-            }
-            let txid = try hash(object["txid"]?.stringValue ?? "", name: "txid")
-            guard let index = object["vout"]?.int64 else { throw .type("JSON integer out of range") }
-            if index < 0 { throw .parameter("Invalid parameter, vout cannot be negative") }
-            let outPoint = OutPoint(txid: txid, index: UInt32(clamping: index))
-            if let slot = mempool.spenderSlot(of: outPoint) {
-                let spender = mempool.entry(slot)
-                object.append("spendingtxid", .string(spender.txid.displayHex))
-                if tellsTransaction { object.append("spendingtx", .string(spender.transaction.bytes().hex)) }
-            }
-            list.append(.object(object))
-        }
-        return .array(list)
     }
 
     func estimateFee(_ call: RPCArguments) throws(RPCError) -> JSON {

@@ -28,6 +28,7 @@ struct NodeSettings: Sendable {
 struct NodeService: Sendable {
     let host: MachineHost<NodeMachine>
     private let storage: LiveStorage
+    private let files: NodeFiles
     let settings: NodeSettings
     let rpc: Endpoint
     let peer: Endpoint
@@ -52,8 +53,17 @@ struct NodeService: Sendable {
         configuration.chain = settings.chain
         configuration.sessionSeed = LiveWorld.entropy(32)
         configuration.backups = BackupFiles(root: directory.root)
+        let folder = directory.path(settings.network.name)
+        configuration.mempoolPath = folder + "/mempool.dat"
+        configuration.rpc.readsFiles = true
+        let files = NodeFiles(directory: folder)
         let (host, storage) = try NodeStorage.host(
-            configuration, settings: settings, runtime: runtime, directory: directory, observer: observer)
+            configuration, settings: settings, runtime: runtime, directory: directory
+        ) { observation, now in
+            files.observe(observation)
+            observer(observation, now)
+        }
+        files.attach(host)
         let name = settings.network.name
         _ = try await host.open(stores: [(.wallet, name: "\(name)-wallet.journal")], under: directory)
         try await NodeStorage.importJournal("\(name)-blocks.journal", of: directory, into: host)
@@ -66,14 +76,17 @@ struct NodeService: Sendable {
         let cookiePath = directory.path(".cookie")
         try DataDirectory.write(Array(cookie.utf8), to: cookiePath)
         host.start()
+        files.load()
         return NodeService(
-            host: host, storage: storage, settings: settings, rpc: rpc, peer: peer, templates: templates,
+            host: host, storage: storage, files: files, settings: settings, rpc: rpc, peer: peer,
+            templates: templates,
             templateAuthority: configuration.templateAuthority.publicKey, cookiePath: cookiePath,
             rpcUser: user,
             rpcPassword: password, restoredHeight: restoredHeight)
     }
 
     func stop() async {
+        await files.save()
         await host.stop()
         storage.close()
         try? FileManager.default.removeItem(atPath: cookiePath)

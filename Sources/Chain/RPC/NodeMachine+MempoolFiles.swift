@@ -1,0 +1,66 @@
+import Bitcoin
+import JSONText
+import SansIO
+
+extension RPCMethod {
+    static let mempoolFiles: [RPCMethod] = [
+        RPCMethod("savemempool", in: "Blockchain", "Writes the memory pool to disk.") {
+            node, _, effects throws(RPCError) in
+            guard node.mempoolLoad == nil else { throw .misc("The mempool was not loaded yet") }
+            effects.observe(.mempoolSaveRequested(node.mempoolFile.bytes()))
+            return ["filename": .string(node.configuration.mempoolPath)]
+        },
+        RPCMethod(
+            "importmempool",
+            "filepath:str options:obj(use_current_time:bool,apply_fee_delta_priority:bool,"
+                + "apply_unbroadcast_set:bool)?",
+            in: "Blockchain", "Takes in a mempool.dat.",
+            hold: { node, call throws(RPCError) in
+                node.configuration.rpc.readsFiles ? .file(path: try call.string(0)) : nil
+            }
+        ) { node, call, effects throws(RPCError) in try node.importMempool(call, into: &effects) },
+    ]
+}
+
+extension NodeMachine {
+    /// The driver read a file that a call asked for; nil when it could not.
+    mutating func fileRead(
+        _ path: String, _ content: [UInt8]?, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        let isWanted = rpc.connections.contains { $0.held?.wait == .file(path: path) }
+        guard isWanted else { return }
+        rpc.files[path] = .some(content)
+        checkLongPolls(at: now, into: &effects)
+        rpc.files[path] = nil
+    }
+
+    fileprivate mutating func importMempool(
+        _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let options = try call.object(1)
+        func isOn(_ name: String, default fallback: Bool) -> Bool { options?[name]?.boolValue ?? fallback }
+        guard let content = rpc.files[try call.string(0)] ?? nil, let file = try? MempoolFile(bytes: content)
+        else { throw .misc("Unable to import mempool file, see debug log for details.") }
+        let now = unixTime(at: call.now)
+        for entry in file.waiting {
+            let txid = entry.transaction.txid
+            if isOn("apply_fee_delta_priority", default: false), entry.feeDelta != 0 {
+                mempool.prioritise(txid, by: entry.feeDelta)
+            }
+            let arrived = isOn("use_current_time", default: true) ? now : UInt32(clamping: entry.time)
+            guard now < mempool.options.expiry || arrived > now - mempool.options.expiry else { continue }
+            do throws(Rejection) {
+                let verdict = try mempool.accept(entry.transaction, chain: chain, time: now, arrived: arrived)
+                transactionEntered(entry.transaction, verdict, relays: false, at: call.now, into: &effects)
+            } catch { continue }
+        }
+        if isOn("apply_fee_delta_priority", default: false) {
+            for (txid, delta) in file.deltas { mempool.prioritise(txid, by: delta) }
+        }
+        if isOn("apply_unbroadcast_set", default: false) {
+            for txid in file.unbroadcast where mempool[txid] != nil { mempool.unbroadcast.insert(txid) }
+        }
+        return [:]
+    }
+}
