@@ -17,6 +17,8 @@ struct WalletBook: Sendable {
     var random: PRNG
     private var dirty: [(key: [UInt8], value: [UInt8]?)] = []
     private var dirtyHeaders: Set<Int> = []
+    /// Transactions that are new or changed since the last ``takeNotices()``.
+    private var notices: [(wallet: Int, number: Int)] = []
     /// Records as they were read back, until the first use.
     private var records: [[UInt8]: [UInt8]] = [:]
     private var legacy = LegacyWallets()
@@ -173,7 +175,10 @@ struct WalletBook: Sendable {
     mutating func mark(_ changes: Wallet.Changes, _ wallet: Int) {
         guard !changes.isEmpty else { return }
         for number in changes.descriptors { markDescriptor(wallet, number) }
-        for number in changes.transactions { markTransaction(wallet, number) }
+        for number in changes.transactions {
+            markTransaction(wallet, number)
+            notices.append((wallet, number))
+        }
         markHeader(wallet)
     }
 
@@ -208,6 +213,13 @@ struct WalletBook: Sendable {
         dirtyHeaders.removeAll(keepingCapacity: true)
         defer { dirty.removeAll(keepingCapacity: true) }
         return dirty
+    }
+
+    /// What to tell of: each transaction once.
+    mutating func takeNotices() -> [(wallet: Int, number: Int)] {
+        var seen = Set<[Int]>()
+        defer { notices.removeAll(keepingCapacity: true) }
+        return notices.filter { seen.insert([$0.wallet, $0.number]).inserted }
     }
 
     // MARK: Restoring

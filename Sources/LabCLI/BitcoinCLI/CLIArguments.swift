@@ -23,6 +23,11 @@ enum CLIArguments {
             let name = String(word[..<equals])
             // Text with an equals sign may be a positional word of base64; a known name decides.
             let reading = RPCSignature.reading(method, named: name)
+            let place = RPCSignature.reading(method, at: leading.count)
+            if reading == nil, place == .text || (place == .json && (try? JSON.parse(word)) != nil) {
+                leading.append(word)
+                continue
+            }
             object[name] = try value(
                 String(word[word.index(after: equals)...]), reading, isKnown: RPCSignature.knows(method))
         }

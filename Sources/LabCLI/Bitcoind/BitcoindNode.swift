@@ -12,8 +12,7 @@ struct BitcoindNode {
     let cookiePath: String?
     let notifier: ShellNotifier
     let peers: PeerKeeper
-    /// Nil with -persistmempool=0.
-    let mempool: MempoolKeeper?
+    let files: NodeFiles
 
     static func start(
         _ settings: BitcoindSettings, _ listeners: BitcoindListeners, directory: DataDirectory,
@@ -40,18 +39,22 @@ struct BitcoindNode {
         configuration.backups = BackupFiles(root: directory.root)
         configuration.seed = LiveWorld.entropy(8).reduce(0) { $0 << 8 | UInt64($1) }
         let notifier = ShellNotifier(settings)
-        let saves = MempoolKeeper(path: configuration.mempoolPath)
         let peers = PeerKeeper(
             bans: directory.path("banlist.json"), addresses: directory.path("addresses.dat"))
+        configuration.rpc.readsFiles = true
+        let files = NodeFiles(
+            directory: directory.root, keepsMempool: settings.flag("persistmempool", default: true))
         let folder = directory.path("chainstate")
         try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let (host, storage) = try NodeStorage.host(
             configuration, settings: nodeSettings(settings, configuration), runtime: runtime,
             directory: directory, folder: directory.root, name: "chainstate/chain"
         ) { observation, _ in
+            files.observe(observation)
             switch observation {
-            case .mempoolSaveRequested: saves.request()
             case .bansChanged: peers.saveBans()
+            case .walletTransaction(let wallet, let txid, let block, let height):
+                notifier.walletTransaction(wallet: wallet, txid: txid, block: block, height: height)
             case .stopRequested: stop.request("asked to by RPC")
             case .tipChanged(let height, let hash):
                 log.note("new tip \(hash.displayHex) at height \(height)")
@@ -60,13 +63,13 @@ struct BitcoindNode {
             }
         }
         _ = try await host.open(stores: [(.wallet, name: "wallets.journal")], under: directory)
-        let persists = settings.flag("persistmempool", default: true)
         let service = BitcoindNode(
             host: host, storage: storage, cookiePath: cookiePath, notifier: notifier, peers: peers,
-            mempool: persists ? saves : nil)
-        saves.attach(host)
+            files: files)
+        files.attach(host)
         await peers.load(into: host, log: log)
         do {
+            try await service.prepare(settings, configuration)
             try await service.listen(settings, listeners, configuration.rpc)
         } catch {
             await host.stop()
@@ -74,15 +77,31 @@ struct BitcoindNode {
             throw error
         }
         if let cookiePath, let cookie {
-            let modes: [String: mode_t] = ["owner": 0o600, "group": 0o640, "all": 0o644]
-            let mode = modes[settings.text("rpccookieperms") ?? "owner"] ?? 0o600
-            try DataDirectory.write(Array(cookie.utf8), to: cookiePath, mode: mode)
+            try Self.write(cookie, to: cookiePath, settings.text("rpccookieperms") ?? "owner")
         }
         host.start()
-        if persists { saves.load() }
+        files.load(takesOld: settings.flag("acceptstalefeeestimates", default: false))
         notifier.started()
         Daemon.tellReady()
         return service
+    }
+
+    /// What comes before anybody is served: a look at the clock, blocks of -loadblock, wallets of -wallet.
+    private func prepare(_ settings: BitcoindSettings, _ configuration: NodeConfiguration) async throws {
+        let now = configuration.mockTime ?? UInt32(clamping: Int64(Date.now.timeIntervalSince1970))
+        let tip = try await host.query { ($0.chain.height, $0.chain.tip.header.time) }
+        guard tip.0 == 0 || UInt64(tip.1) <= UInt64(now) + UInt64(ChainLimits.futureTime) else {
+            throw OptionError(
+                "The block database contains a block which appears to be from the future. This may be due to "
+                    + "your computer's date and time being set incorrectly. Only rebuild the block database if "
+                    + "you are sure that your computer's date and time are correct.\n"
+                    + "Please restart with -reindex or -reindex-chainstate to recover.", isPlain: true)
+        }
+        for path in settings.list("loadblock") {
+            try await BlockImport.load(
+                BitcoindSettings.absolute(path), magic: configuration.network.magic, into: host)
+        }
+        for name in settings.list("wallet") where !name.isEmpty { host.send(.loadWallet(name)) }
     }
 
     private func listen(
@@ -104,9 +123,22 @@ struct BitcoindNode {
             }
         }
         if let templates = listeners.templates { _ = try await host.listen(.templateProvider, on: templates) }
-        for (listener, endpoint) in try rpc.publisherEndpoints() {
+        for (listener, endpoint) in rpc.publisherEndpoints() {
             _ = try await host.listen(listener, on: endpoint)
         }
+    }
+
+    private static func write(_ cookie: String, to path: String, _ readers: String) throws {
+        let modes: [String: mode_t] = ["owner": 0o600, "group": 0o640, "all": 0o644]
+        guard let mode = modes[readers] else {
+            throw OptionError(
+                "Invalid -rpccookieperms=\(readers); must be one of 'owner', 'group', or 'all'.")
+        }
+        do { try DataDirectory.write(Array(cookie.utf8), to: path, mode: mode) } catch {
+            throw OptionError("Unable to start HTTP server. See debug log for details.")
+        }
+        // The process's mask took bits away that were asked for.
+        chmod(path, mode)
     }
 
     private static func nodeSettings(
@@ -121,21 +153,16 @@ struct BitcoindNode {
     }
 
     private static func parameters(_ settings: BitcoindSettings) throws -> NetworkParameters {
-        switch settings.network {
-        case "regtest": return .regtest
-        case "labnet":
-            let hashes = settings.text("blockhashes").flatMap(Double.init) ?? 1e6
-            return .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, hashes))))
-        default:
-            throw OptionError(
-                "The network \(settings.network) is not served by this node; use -regtest or -chain=labnet.")
+        guard settings.network == "labnet" else {
+            return try NetworkParameters(settings.options, on: settings.network)
         }
+        let hashes = settings.text("blockhashes").flatMap(Double.init) ?? 1e6
+        return .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, hashes))))
     }
 
     func stop() async {
         notifier.stopped()
-        host.send(.commit)
-        await mempool?.save()
+        await files.save()
         await peers.save()
         await host.stop()
         storage.close()

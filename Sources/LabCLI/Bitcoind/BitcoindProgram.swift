@@ -9,6 +9,8 @@ import SansIO
 enum BitcoindProgram {
     static func run(_ arguments: [String]) async -> Int32 {
         if let status = answerAtOnce(arguments) { return status }
+        // What the node writes is its user's alone, as bitcoind's is.
+        umask(0o077)
         let settings: BitcoindSettings
         let listeners: BitcoindListeners
         do {
@@ -22,12 +24,19 @@ enum BitcoindProgram {
         let logPath =
             settings.options.isNegated("debuglogfile", on: settings.network)
             ? nil : settings.path(settings.text("debuglogfile") ?? "debug.log")
+        if let logPath, !DebugLog.canWrite(logPath) {
+            return fail("Could not open debug log file \(logPath)")
+        }
         let log = DebugLog(path: logPath, prints: settings.flag("printtoconsole", default: !isDaemon))
         warn(settings, log)
         do {
             return try await serve(settings, listeners, logPath ?? "", log)
         } catch {
             log.note("Error: \(error)")
+            if let error = error as? OptionError, error.isPlain {
+                FileHandle.standardError.write(Data("\(error.message)\n".utf8))
+                return 1
+            }
             return fail("\(error)")
         }
     }

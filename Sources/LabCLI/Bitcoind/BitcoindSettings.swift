@@ -47,6 +47,9 @@ struct BitcoindSettings {
         baseDirectory = base
         self.network = network
         self.options = options
+        if let blocks = options.text("blocksdir", on: network), !Self.isDirectory(Self.absolute(blocks)) {
+            throw OptionError("Specified blocks directory \"\(blocks)\" does not exist.")
+        }
         if createsDirectories { try makeDirectories() }
     }
 

@@ -22,6 +22,14 @@ final class DebugLog: Sendable {
         _ = try? file?.seekToEnd()
     }
 
+    /// Whether a log can be kept at that path.
+    static func canWrite(_ path: String) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
+    }
+
     func note(_ text: String) {
         let line = "\(Date.now.formatted(.iso8601)) \(text)\n"
         lock.withLock { _ in

@@ -237,6 +237,18 @@ extension NodeMachine {
         return ["flag_name": .string(name), "flag_state": .bool(value)]
     }
 
+    /// Loads a wallet of that name if there is one and it is not loaded.
+    mutating func loadWallet(
+        _ name: String, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        catchUpWallets(at: now)
+        guard let wallet = wallets.index(of: name), !wallets.wallets[wallet].isLoaded else { return }
+        wallets.wallets[wallet].isLoaded = true
+        wallets.markHeader(wallet)
+        catchUp(wallet: wallet, at: now)
+        storeWallets(into: &effects)
+    }
+
     // MARK: Catching up
 
     /// After a restart: builds the wallets and lets the loaded ones see what they missed.

@@ -188,6 +188,9 @@ extension NodeMachine {
             }
             scripts.append(given)
         }
+        if scripts.count == 2, scripts[0] != scripts[1], scripts[0] != .p2wsh(SHA256.hash(scripts[1].bytes)) {
+            throw .parameter("redeemScript does not correspond to witnessScript")
+        }
         for given in scripts {
             knowledge.add(redeemScript: given)
             knowledge.add(witnessScript: given)

@@ -61,7 +61,10 @@ enum TransactionDraft {
         guard entry.objectValue != nil else {
             throw .type("JSON value of type \(entry.typeName) is not of expected type object")
         }
-        let text = entry["txid"]?.stringValue ?? ""
+        guard let text = entry["txid"]?.stringValue else {
+            throw .type(
+                "JSON value of type \((entry["txid"] ?? .null).typeName) is not of expected type string")
+        }
         guard text.utf8.count == 64 else {
             throw .parameter("txid must be of length 64 (not \(text.utf8.count), for '\(text)')")
         }

@@ -73,6 +73,16 @@ extension NodeMachine {
 
     /// Sends what the wallets changed to disk.
     mutating func storeWallets(into effects: inout EffectBuffer<NodeObservation>) {
+        for (wallet, number) in wallets.takeNotices()
+        where wallets.wallets[wallet].transactions.indices.contains(number) {
+            let entry = wallets.wallets[wallet].transactions[number]
+            var place: (block: Hash256?, height: Int) = (nil, -1)
+            if case .confirmed(let block, let height, _, _) = entry.state { place = (block, height) }
+            effects.observe(
+                .walletTransaction(
+                    wallet: wallets.wallets[wallet].name, txid: entry.txid, block: place.block,
+                    height: place.height))
+        }
         if wallets.mustRewrite { effects.emit(.restart(.wallet)) }
         for (key, value) in wallets.takeDirty() {
             effects.store(in: .wallet) { WalletBook.write(key, value, into: &$0) }
