@@ -118,6 +118,10 @@ public enum ChainLimits {
 
     /// RPC: bytes of a request's head (Core).
     public static let httpHead = 8_192
+    /// RPC: bytes that may wait behind a held call: a few requests sent ahead.
+    public static let httpPipeline = 65_536
+    /// RPC: how long a wrong password waits for its answer (Core).
+    public static let rpcPenalty = Interval.milliseconds(250)
     /// RPC: bytes of a request's body (Core's MAX_SIZE): a 4 MB block in hex, with room.
     public static let httpBody = 0x0200_0000
     /// RPC: connections at the same time; far above what a lab's tools open.

@@ -132,7 +132,14 @@ struct NodeUnderTest: ~Copyable {
             head += "Authorization: Basic \(Base64.encode(Array(authorization.utf8)))\r\n"
         }
         receive(Array((head + "\r\n" + body).utf8), on: id)
+        waitForPenalty(id)
         return Self.split(take(id))
+    }
+
+    /// Lets the time pass for which a wrong password is left without an answer.
+    mutating func waitForPenalty(_ id: ConnectionID) {
+        let connection = machine.rpc.connections.first { $0.id == id }
+        if connection?.penalty != nil { wait(ChainLimits.rpcPenalty) }
     }
 
     static func split(_ bytes: [UInt8]) -> (status: Int, body: String) {

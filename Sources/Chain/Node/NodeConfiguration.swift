@@ -40,6 +40,8 @@ public struct NodeConfiguration: Sendable {
     public var seed: UInt64 = 0
     /// Waiting transactions from which on a new tip is told with an empty template first.
     public var speculativePool = ChainLimits.speculativePool
+    /// How blocks are filled.
+    public var templates = TemplateOptions()
     /// The pool's policy.
     public var mempool = MempoolOptions()
     /// Where the driver keeps the pool over restarts, as `savemempool` tells.
@@ -51,6 +53,10 @@ public struct NodeConfiguration: Sendable {
     public var chain = ChainOptions()
     /// Who may call the RPC and what its port serves.
     public var rpc = RPCSettings()
+    /// False leaves out everything that wallets do (-disablewallet).
+    public var hasWallets = true
+    /// The node asks to be stopped when its chain is this high (-stopatheight); nil for never.
+    public var stopHeight: Int?
     /// Which indexes are on.
     public var indexes = IndexSettings()
     /// Unix seconds at which the clock stands still from the start on; nil for the wall clock.

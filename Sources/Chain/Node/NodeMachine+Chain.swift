@@ -79,6 +79,7 @@ extension NodeMachine {
         }
         let tip = chain.tip
         effects.observe(.tipChanged(height: tip.height, hash: tip.hash))
+        if let height = configuration.stopHeight, tip.height >= height { effects.observe(.stopRequested) }
         unsettled += changes
         if provider.hasServedClients, mempool.count >= configuration.speculativePool {
             broadcastEmptyTemplates(at: now, into: &effects)
@@ -212,7 +213,7 @@ extension NodeMachine {
         var hashes: [Hash256] = []
         for _ in 0..<count {
             settle(at: now, into: &effects)
-            let template = BlockTemplate(on: chain, from: mempool)
+            let template = makeTemplate()
             let coinbase = template.coinbase(paying: script)
             var block = template.block(coinbase: coinbase, time: template.time(at: unixTime(at: now)))
             guard mine(&block, target: template.target, tries: &tries) else { break }

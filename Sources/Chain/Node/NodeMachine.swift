@@ -25,6 +25,7 @@ public struct NodeMachine: DurableMachine {
         case peers
         case storage
         case walletLock
+        case rpc
     }
 
     public let configuration: NodeConfiguration
@@ -48,6 +49,8 @@ public struct NodeMachine: DurableMachine {
     var lastTemplateUpdate = Instant.start
     /// The template that getblocktemplate gives out, until tip or pool change.
     var rpcTemplate: (template: BlockTemplate, made: Instant)?
+    /// Weight with the reserve, and transactions without the coinbase, of the last template.
+    var lastTemplate: (weight: Int, transactions: Int)?
     /// The wallets have not looked at the blocks that came back from disk.
     var walletsLagBehind = true
     /// Something of this event may be acknowledged only once it is durable.
@@ -124,7 +127,7 @@ public struct NodeMachine: DurableMachine {
         switch origin {
         case .accepted(.rpc, let address):
             roles[id] = .rpc
-            rpcConnectionOpened(id, address: address, into: &effects)
+            rpcConnectionOpened(id, address: address, at: now, into: &effects)
         case .accepted(.peerToPeer, let address):
             roles[id] = .peer
             peerConnectionOpened(id, from: address, at: now, into: &effects)
@@ -215,6 +218,9 @@ public struct NodeMachine: DurableMachine {
         case .commit: mustCommit = true
         case .loadBans(let bytes): loadBans(bytes, at: now)
         case .loadAddresses(let bytes): loadAddresses(bytes)
+        case .loadFeeEstimates(let bytes): _ = mempool.estimator.restore(bytes)
+        case .fileRead(let path, let content): fileRead(path, content, at: now, into: &effects)
+        case .loadWallet(let name): loadWallet(name, at: now, into: &effects)
         }
     }
 
@@ -229,6 +235,7 @@ public struct NodeMachine: DurableMachine {
         if timers.fire(.mempoolLoad, at: now) { continueMempoolLoad(at: now, into: &effects) }
         if timers.fire(.longPoll, at: now) { checkLongPolls(at: now, into: &effects) }
         if timers.fire(.peers, at: now) { checkPeers(at: now, into: &effects) }
+        if timers.fire(.rpc, at: now) { checkRPC(at: now, into: &effects) }
         if timers.fire(.walletLock, at: now) { relockWallets(at: now) }
     }
 

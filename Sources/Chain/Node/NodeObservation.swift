@@ -22,6 +22,12 @@ public enum NodeCommand: Sendable, Equatable {
     case loadBans([UInt8])
     /// What ``NodeMachine/addressFile`` gave in the last life.
     case loadAddresses([UInt8])
+    /// The content of fee_estimates.dat; what is none is left alone.
+    case loadFeeEstimates([UInt8])
+    /// A file that a call asked for; nil when it cannot be read.
+    case fileRead(path: String, content: [UInt8]?)
+    /// Loads a wallet, if there is one of that name (-wallet).
+    case loadWallet(String)
 }
 
 /// Where a block came from.
@@ -47,8 +53,12 @@ public enum NodeObservation: Sendable, Equatable {
     case transactionRejected(Hash256, reason: String)
     /// The file of the last life was read; `fault` says why it could not be.
     case mempoolLoaded(accepted: Int, of: Int, fault: String?)
-    /// `savemempool` was called: the driver writes ``NodeMachine/mempoolFile``.
-    case mempoolSaveRequested
+    /// `savemempool` was called: the driver writes mempool.dat before it performs what follows.
+    case mempoolSaveRequested([UInt8])
+    /// A call needs a file's content, which the driver hands in as ``NodeCommand/fileRead(path:content:)``.
+    case fileRequested(path: String)
+    /// A wallet heard of a transaction, or of its block (nil while it waits for one).
+    case walletTransaction(wallet: String, txid: Hash256, block: Hash256?, height: Int)
     case templateIssued(id: UInt64, height: Int, fees: Int64, transactions: Int, isFuture: Bool)
     case templateClientConnected(ConnectionID, vendor: String, firmware: String)
     case templateClientDisconnected(ConnectionID, reason: String)

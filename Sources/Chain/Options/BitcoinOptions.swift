@@ -1,9 +1,14 @@
 /// An option that cannot be understood, in Core's words.
 public struct OptionError: Error, Equatable, Sendable, CustomStringConvertible {
     public var message: String
+    /// Whether bitcoind says it without "Error: " before it.
+    public var isPlain: Bool
     public var description: String { message }
 
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String, isPlain: Bool = false) {
+        self.message = message
+        self.isPlain = isPlain
+    }
 }
 
 /// bitcoind's settings as a value: the command line above the files, the network's section above the rest. It

@@ -18,16 +18,6 @@ extension NetworkParameters {
             for text in options.list("vbparams", on: name) { try setDeployment(text) }
         }
         if name == "regtest", options.list("test", on: name).contains("bip94") { work.enforcesBIP94 = true }
-        if let text = options.text("minimumchainwork", on: name) {
-            let digits = text.hasPrefix("0x") ? text.dropFirst(2) : text[...]
-            guard digits.utf8.count <= 64, !digits.isEmpty,
-                let work = UInt256(hex: String(repeating: "0", count: 64 - digits.utf8.count) + digits)
-            else {
-                throw OptionError(
-                    "Invalid minimum work specified (\(text)), must be up to 64 hex digits")
-            }
-            minimumChainWork = work
-        }
     }
 
     private static func signet(_ options: BitcoinOptions) throws(OptionError) -> NetworkParameters {

@@ -14,10 +14,6 @@ extension NodeConfiguration {
         try applyUserAgent(options.list("uacomment", on: name))
         if let rate = try options.amount("fallbackfee", on: name) { walletFeeRate = rate }
         applyCredentials(options, on: name)
-        for text in options.list("testactivationheight", on: name) {
-            guard network.name == "regtest" else { break }
-            try network.softForks.move(text)
-        }
         if let text = options.text("minimumchainwork", on: name) {
             guard let work = Self.hexNumber(text) else {
                 throw OptionError(
@@ -31,6 +27,8 @@ extension NodeConfiguration {
         indexes.coinStatistics = options.flag("coinstatsindex", on: name, default: false)
         indexes.spenders = options.flag("txospenderindex", on: name, default: false)
         indexes.blockFilters = try Self.filterIndex(options, on: name)
+        chain.spenderIndex = indexes.spenders
+        chain.filterIndex = indexes.blockFilters
         try applyPeers(options, on: name)
         try applyPool(options, on: name)
         walletRejectsLongChains = options.flag("walletrejectlongchains", on: name, default: true)
@@ -48,6 +46,11 @@ extension NodeConfiguration {
         }
         if let scripts = options.number("keypool", on: name) {
             keypool = Int(min(max(scripts, 1), Int64(ChainLimits.keypool)))
+        }
+        templates = try TemplateOptions(options, on: name)
+        hasWallets = !options.flag("disablewallet", on: name, default: false)
+        if let height = options.number("stopatheight", on: name), height > 0 {
+            stopHeight = Int(clamping: height)
         }
     }
 
@@ -143,6 +146,9 @@ extension NodeConfiguration {
             mempool.dataCarrierMax = Int(clamping: size)
         }
         if !options.flag("datacarrier", on: name, default: true) { mempool.dataCarrierMax = 0 }
+        if let bytes = options.number("bytespersigop", on: name) {
+            mempool.bytesPerSigOp = Int(clamping: min(max(bytes, 0), 1_000_000))
+        }
         mempool.permitsBareMultisig = options.flag("permitbaremultisig", on: name, default: true)
         if let count = options.number("limitclustercount", on: name) {
             mempool.clusterCountMax = Int(clamping: min(count, 64))
@@ -174,24 +180,37 @@ extension NodeConfiguration {
     }
 }
 
-extension SoftForks {
-    /// -testactivationheight=name@height
-    fileprivate mutating func move(_ text: String) throws(OptionError) {
-        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
-            throw OptionError("Invalid format (\(text)) for -testactivationheight=name@height.")
+extension TemplateOptions {
+    init(_ options: BitcoinOptions, on name: String) throws(OptionError) {
+        self.init()
+        if let rate = try options.amount("blockmintxfee", on: name) { feeRateMin = rate }
+        if name == "regtest", let number = options.number("blockversion", on: name) {
+            version = UInt32(truncatingIfNeeded: number)
         }
-        guard let number = Int32(parts[1]), number >= 0, number < .max else {
-            throw OptionError("Invalid height value (\(text)) for -testactivationheight=name@height.")
+        if let weight = options.number("blockreservedweight", on: name) {
+            guard weight >= ChainLimits.reservedWeightMin else {
+                throw OptionError(
+                    "-blockreservedweight (\(weight)) is lower than minimum safety value of "
+                        + "(\(ChainLimits.reservedWeightMin))")
+            }
+            guard weight <= ChainLimits.blockWeight else {
+                throw OptionError(
+                    "-blockreservedweight (\(weight)) exceeds consensus maximum block weight "
+                        + "(\(ChainLimits.blockWeight))")
+            }
+            reservedWeight = Int(weight)
         }
-        let height = Int(number)
-        switch parts[0] {
-        case "segwit": segwit = height
-        case "bip34": bip34 = height
-        case "dersig": bip66 = height
-        case "cltv": bip65 = height
-        case "csv": csv = height
-        default: throw OptionError("Invalid name (\(text)) for -testactivationheight=name@height.")
+        if let weight = options.number("blockmaxweight", on: name) {
+            guard weight <= ChainLimits.blockWeight, weight >= 0 else {
+                throw OptionError(
+                    "-blockmaxweight (\(weight)) exceeds consensus maximum block weight "
+                        + "(\(ChainLimits.blockWeight))")
+            }
+            weightMax = Int(weight)
+        }
+        guard reservedWeight <= weightMax else {
+            throw OptionError(
+                "-blockreservedweight (\(reservedWeight)) exceeds -blockmaxweight (\(weightMax))")
         }
     }
 }
@@ -200,14 +219,19 @@ extension RPCSettings {
     init(_ options: BitcoinOptions, on name: String) throws(OptionError) {
         self.init()
         for text in options.list("rpcauth", on: name) {
-            guard let user = User(text) else { throw OptionError("Invalid -rpcauth argument.") }
+            guard let user = User(text) else {
+                throw OptionError("Unable to start HTTP server. See debug log for details.")
+            }
             users.append(user)
         }
         let lists = options.list("rpcwhitelist", on: name)
         for text in lists { addWhitelist(text) }
         refusesUnlisted = options.flag("rpcwhitelistdefault", on: name, default: !lists.isEmpty)
         for text in options.list("rpcallowip", on: name) {
-            guard let subnet = Subnet(text) else {
+            // A single IPv6 address may stand in brackets, as in other options.
+            let plain =
+                text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+            guard let subnet = Subnet(plain) else {
                 throw OptionError(
                     "Invalid -rpcallowip subnet specification: \(text). Valid values are a single IP "
                         + "(e.g. 1.2.3.4), a network/netmask (e.g. 1.2.3.4/255.255.255.0), a network/CIDR "
@@ -216,10 +240,17 @@ extension RPCSettings {
             }
             allowed.append(subnet)
         }
+        let threads = max(options.number("rpcthreads", on: name) ?? 16, 1)
+        let queue = max(options.number("rpcworkqueue", on: name) ?? 64, 1)
+        callsHeldMax = Int(clamping: min(threads, 1_000_000) + min(queue, 1_000_000))
+        let timeout = options.number("rpcservertimeout", on: name) ?? 30
+        serverTimeout = timeout > 0 ? .seconds(UInt64(min(timeout, 1_000_000_000))) : nil
         servesREST = options.flag("rest", on: name, default: false)
         var addresses: [String] = []
         for topic in PublisherSettings.Topic.allCases {
             for address in options.list("zmqpub\(topic.rawValue)", on: name) {
+                // Core notes in its log what it cannot bind to, and goes on without it.
+                guard Self.publisherEndpoint(address) != nil else { continue }
                 if !addresses.contains(address) { addresses.append(address) }
                 guard let place = addresses.firstIndex(of: address), place < 64 else {
                     throw OptionError("More than 64 ZMQ addresses")
@@ -231,25 +262,29 @@ extension RPCSettings {
                         highWaterMark: Int(clamping: mark)))
             }
         }
+        deprecated = options.list("deprecatedrpc", on: name)
         logCategories = options.list("debug", on: name).filter { $0 != "0" && $0 != "none" }
+        for category in logCategories
+        where !LogCategories.isAll(category) && !LogCategories.all.contains(category) {
+            throw OptionError("Unsupported logging category -debug=\(category).")
+        }
     }
 
     /// Where each of the publishers' addresses listens.
-    public func publisherEndpoints() throws(OptionError) -> [(ListenerID, Endpoint)] {
+    public func publisherEndpoints() -> [(ListenerID, Endpoint)] {
         var list: [(ListenerID, Endpoint)] = []
         for publisher in publishers where !list.contains(where: { $0.0 == publisher.listener }) {
-            let address = publisher.address
-            guard address.hasPrefix("tcp://"),
-                let endpoint = Endpoint(
-                    address.dropFirst(6).first == "*"
-                        ? "0.0.0.0" + address.dropFirst(7)
-                        : String(address.dropFirst(6)))
-            else {
-                throw OptionError("Invalid port specified in -\(publisher.type.dropFirst(0)): '\(address)'")
-            }
+            guard let endpoint = Self.publisherEndpoint(publisher.address) else { continue }
             list.append((publisher.listener, endpoint))
         }
         return list
+    }
+
+    /// `tcp://host:port`, or `*` for every address; nil for other kinds of addresses, which nobody serves here.
+    private static func publisherEndpoint(_ address: String) -> Endpoint? {
+        guard address.hasPrefix("tcp://") else { return nil }
+        let place = String(address.dropFirst(6))
+        return Endpoint(place.first == "*" ? "0.0.0.0" + place.dropFirst() : place)
     }
 }
 

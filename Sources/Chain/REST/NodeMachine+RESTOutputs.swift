@@ -88,7 +88,8 @@ extension NodeMachine {
 
     private static func outPoint(_ word: String) -> OutPoint? {
         guard let dash = word.firstIndex(of: "-"), let txid = Hash256(displayHex: String(word[..<dash])),
-            word.prefix(upTo: dash).utf8.count == 64, let index = UInt32(word[word.index(after: dash)...])
+            word.prefix(upTo: dash).utf8.count == 64, word.dropFirst(65).first != "+",
+            let index = UInt32(word[word.index(after: dash)...])
         else { return nil }
         return OutPoint(txid: txid, index: index)
     }

@@ -25,10 +25,10 @@ enum HTTPReply {
         case 204: "No Content"
         case 400: "Bad Request"
         case 401: "Unauthorized"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
-        case 413: "Content Too Large"
-        case 431: "Request Header Fields Too Large"
+        case 413: "Content too large"
         case 503: "Service Unavailable"
         default: "Internal Server Error"
         }

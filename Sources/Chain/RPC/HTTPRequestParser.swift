@@ -1,7 +1,7 @@
 import SansIO
 
 /// One HTTP request, as far as a JSON-RPC server cares.
-struct HTTPRequest: Equatable {
+struct HTTPRequest: Equatable, Sendable {
     var method: String
     var path: String
     /// The Authorization header's value.
@@ -66,9 +66,9 @@ struct HTTPRequestParser: Sendable {
             case .failed(let status): return .failed(status: status)
             case .head:
                 guard let end = endOfHead() else {
-                    return waiting > ChainLimits.httpHead ? fail(431) : .needsMore
+                    return waiting > ChainLimits.httpHead ? fail(400) : .needsMore
                 }
-                guard end - start <= ChainLimits.httpHead else { return fail(431) }
+                guard end - start <= ChainLimits.httpHead else { return fail(400) }
                 guard let head = Self.parse(buffer[start..<end]) else { return fail(400) }
                 start = end
                 scanned = end
@@ -167,18 +167,26 @@ struct HTTPRequestParser: Sendable {
         }
         guard let first = lines.first else { return nil }
         let words = first.split(separator: 0x20)
-        guard words.count == 3, words[2].starts(with: Array("HTTP/1.".utf8)) else { return nil }
+        guard words.count == 3, isVersion1(words[2]), !first.contains(0) else { return nil }
         var head = Head()
+        var isLengthKnown = false
         head.method = String(decoding: words[0], as: UTF8.self)
         head.path = String(decoding: words[1], as: UTF8.self)
         head.keepsAlive = words[2].last == UInt8(ascii: "1")
         for line in lines.dropFirst() where !line.isEmpty {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+            // Blanks before a name continue the line before, and blanks after it hide it from others on the way: both
+            // are ways to be read differently by two readers (RFC 9112 section 5).
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), let start = line.first, !isBlank(start),
+                colon > line.startIndex, !isBlank(line[colon - 1])
+            else { return nil }
             let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
             let value = trimmed(line[(colon + 1)...])
             switch name {
             case "content-length":
-                guard let length = Int(value), length >= 0 else { return nil }
+                guard let length = Int(value), length >= 0,
+                    !isLengthKnown || length == head.contentLength
+                else { return nil }
+                isLengthKnown = true
                 head.contentLength = length
             case "transfer-encoding": if value.lowercased().hasSuffix("chunked") { head.isChunked = true }
             case "connection":
@@ -193,9 +201,20 @@ struct HTTPRequestParser: Sendable {
         return head
     }
 
+    /// HTTP/1.0 or 1.1; newer minor versions of it would be answered as 1.1.
+    private static func isVersion1(_ word: ArraySlice<UInt8>) -> Bool {
+        let name = Array("HTTP/1.".utf8)
+        guard word.count == name.count + 1, word.starts(with: name), let minor = word.last else {
+            return false
+        }
+        return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(minor)
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
     private static func trimmed(_ value: ArraySlice<UInt8>) -> String {
-        let front = value.drop { $0 == 0x20 || $0 == 0x09 }
-        let end = front.lastIndex { $0 != 0x20 && $0 != 0x09 }
+        let front = value.drop(while: isBlank)
+        let end = front.lastIndex { !isBlank($0) }
         return String(decoding: end.map { front[...$0] } ?? [], as: UTF8.self)
     }
 }

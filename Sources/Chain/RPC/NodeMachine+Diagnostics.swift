@@ -4,11 +4,17 @@ import SansIO
 extension RPCMethod {
     static let diagnostics: [RPCMethod] = [
         RPCMethod("getrpcinfo", in: "Control", "The RPC server's state.") { node, call, _ in
-            // Calls are answered one after the other, so the only active one is this.
-            [
-                "active_commands": [["method": .string(call.method.name), "duration": 0]],
-                "logpath": .string(node.configuration.rpc.logPath),
-            ]
+            // Calls are answered one after the other; beside this one only held ones are under way.
+            var active: [JSON] = []
+            for connection in node.rpc.connections {
+                guard let held = connection.held else { continue }
+                active.append([
+                    "method": held.call["method"] ?? .null,
+                    "duration": .int((call.now - held.since).nanoseconds / 1_000),
+                ])
+            }
+            active.append(["method": .string(call.method.name), "duration": 0])
+            return ["active_commands": .array(active), "logpath": .string(node.configuration.rpc.logPath)]
         },
         RPCMethod("getmemoryinfo", "mode:str?", in: "Control", "Memory usage.") {
             _, call, _ throws(RPCError) in
@@ -36,6 +42,7 @@ extension RPCMethod {
             guard (1...3_600).contains(delta) else {
                 throw .misc("delta_time must be between 1 and 3600 seconds (1 hr)")
             }
+            node.advanceSchedule(by: .seconds(UInt64(delta)), at: call.now)
             return .null
         },
         RPCMethod(
@@ -68,6 +75,14 @@ enum LogCategories {
 }
 
 extension NodeMachine {
+    /// Brings forward what is done now and then: announcing own transactions again.
+    fileprivate mutating func advanceSchedule(by delta: Interval, at now: Instant) {
+        guard let next = peers.nextRebroadcast else { return }
+        let rest = (next - now).nanoseconds
+        peers.nextRebroadcast = now + .nanoseconds(rest > delta.nanoseconds ? rest - delta.nanoseconds : 0)
+        timers.set(.peers, now)
+    }
+
     fileprivate mutating func setLogCategories(_ call: RPCArguments) throws(RPCError) -> JSON {
         for (index, isOn) in [(0, true), (1, false)] {
             for value in try call.array(index) ?? [] {

@@ -10,26 +10,43 @@ enum RPCWait: Sendable, Equatable {
     case tipOtherThan(Hash256, until: Instant?)
     /// This block as the tip.
     case tip(Hash256, until: Instant?)
+    /// A moment.
+    case time(Instant)
+    /// The content of a file, which the driver hands in.
+    case file(path: String)
     /// A tip at this height or above.
     case height(Int, until: Instant?)
 }
 
 extension NodeMachine {
+    /// What becomes of a call before it is looked at.
+    enum Holding {
+        case answersNow
+        case waits
+        /// As many calls are held as the work queue has room for.
+        case tooMany
+    }
+
     /// Holds a call whose method says so.
     mutating func hold(
-        _ call: JSON, _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant
-    ) -> Bool {
+        _ call: JSON, _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) -> Holding {
         guard let name = call["method"]?.stringValue, let method = RPCMethod.named(name),
-            let hold = method.hold, rpc.heldCount < ChainLimits.longPolls, let index = rpc.index(id),
+            let hold = method.hold, let index = rpc.index(id),
             let arguments = try? RPCArguments(method, call["params"] ?? .null, wallet: wallet, at: now),
             let wait = try? hold(self, arguments), !isOver(wait, at: now)
-        else { return false }
+        else { return .answersNow }
+        guard rpc.heldCount < min(configuration.rpc.callsHeldMax, ChainLimits.longPolls) else {
+            return .tooMany
+        }
         rpc.connections[index].held = RPCServer.HeldCall(
-            call: call, wallet: wallet, keepsAlive: request.keepsAlive, wait: wait)
+            call: call, wallet: wallet, keepsAlive: request.keepsAlive, wait: wait, since: now)
+        if case .file(let path) = wait { effects.observe(.fileRequested(path: path)) }
         if let check = nextCheck(of: wait, at: now) {
             timers.set(.longPoll, min(timers.deadline(of: .longPoll) ?? .distantFuture, check))
         }
-        return true
+        return .waits
     }
 
     private func isOver(_ wait: RPCWait, at now: Instant) -> Bool {
@@ -38,6 +55,8 @@ extension NodeMachine {
             tip != chain.tip.hash || (poolMatters <= now && sequence != mempool.sequence)
         case .tipOtherThan(let tip, let until): tip != chain.tip.hash || (until.map { $0 <= now } ?? false)
         case .tip(let tip, let until): tip == chain.tip.hash || (until.map { $0 <= now } ?? false)
+        case .time(let until): until <= now
+        case .file(let path): rpc.files[path] != nil
         case .height(let height, let until): chain.height >= height || (until.map { $0 <= now } ?? false)
         }
     }
@@ -45,6 +64,8 @@ extension NodeMachine {
     private func nextCheck(of wait: RPCWait, at now: Instant) -> Instant? {
         switch wait {
         case .template(_, _, let poolMatters): poolMatters > now ? poolMatters : now + .seconds(10)
+        case .time(let until): until
+        case .file: nil
         case .tipOtherThan(_, let until), .tip(_, let until), .height(_, let until): until
         }
     }
@@ -63,13 +84,27 @@ extension NodeMachine {
             }
         }
         if let next { timers.set(.longPoll, next) } else { timers.stop(.longPoll) }
-        for id in over {
-            guard let index = rpc.index(id), let held = rpc.connections[index].held else { continue }
-            rpc.connections[index].held = nil
-            let answer = one(held.call, wallet: held.wallet, at: now, into: &effects)
-            reply(answer, held.keepsAlive, on: id, into: &effects)
-            if held.keepsAlive { serveRequests(on: id, at: now, into: &effects) }
+        for id in over { answerHeld(id, at: now, into: &effects) }
+    }
+
+    private mutating func answerHeld(
+        _ id: ConnectionID, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        guard let index = rpc.index(id), let held = rpc.connections[index].held else { return }
+        rpc.connections[index].held = nil
+        let answer = one(held.call, wallet: held.wallet, at: now, into: &effects)
+        reply(answer, held.keepsAlive, on: id, into: &effects)
+        rpcActive(id, at: now)
+        if held.keepsAlive { serveRequests(on: id, at: now, into: &effects) }
+    }
+
+    /// Answers every held call with what is so now, as the node is about to stop.
+    mutating func answerHeldCalls(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
+        let held = rpc.connections.filter { connection in
+            if case .file = connection.held?.wait { return false }
+            return connection.held != nil
         }
+        for connection in held { answerHeld(connection.id, at: now, into: &effects) }
     }
 
     /// BIP22's long poll: a longpollid that names what is still so.

@@ -5,7 +5,8 @@ import SansIO
 /// JSON-RPC over HTTP: connections, envelopes, batches. The methods are in the neighbouring files.
 extension NodeMachine {
     mutating func rpcConnectionOpened(
-        _ id: ConnectionID, address: String, into effects: inout EffectBuffer<NodeObservation>
+        _ id: ConnectionID, address: String, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
     ) {
         guard configuration.rpc.allows(address) else {
             effects.close(id, .closed("not in rpcallowip: \(address)"))
@@ -18,7 +19,8 @@ extension NodeMachine {
             effects.close(id, .closed("too many RPC connections"))
             return
         }
-        rpc.connections.append(RPCServer.Connection(id: id))
+        rpc.connections.append(RPCServer.Connection(id: id, activeAt: now))
+        rpcActive(id, at: now)
     }
 
     mutating func rpcBytesReceived(
@@ -27,8 +29,9 @@ extension NodeMachine {
     ) {
         guard let index = rpc.index(id) else { return }
         rpc.connections[index].parser.append(bytes)
+        rpcActive(id, at: now)
         // While a call is held the rest waits, but not without end.
-        if rpc.connections[index].held != nil, rpc.connections[index].parser.waiting > ChainLimits.httpHead {
+        if rpc.connections[index].waits, rpc.connections[index].parser.waiting > ChainLimits.httpPipeline {
             endRPC(id, "more requests behind a held call", into: &effects)
             return
         }
@@ -38,7 +41,7 @@ extension NodeMachine {
     mutating func serveRequests(
         on id: ConnectionID, at now: Instant, into effects: inout EffectBuffer<NodeObservation>
     ) {
-        while let index = rpc.index(id), rpc.connections[index].held == nil {
+        while let index = rpc.index(id), !rpc.connections[index].waits {
             switch rpc.connections[index].parser.next() {
             case .needsMore: return
             case .expectsContinue: effects.send(on: id) { $0.write(utf8: "HTTP/1.1 100 Continue\r\n\r\n") }
@@ -77,10 +80,18 @@ extension NodeMachine {
             refuse(405, [], "JSONRPC server handles only POST requests", request, on: id, into: &effects)
         } else if let user = authorizedUser(request.authorization) {
             call(request, user: user, wallet: wallet, on: id, at: now, into: &effects)
+        } else if request.authorization == nil {
+            refuseUnauthorized(request, on: id, into: &effects)
         } else {
-            refuse(
-                401, [("WWW-Authenticate", "Basic realm=\"jsonrpc\"")], "", request, on: id, into: &effects)
+            penalise(request, on: id, at: now)
         }
+    }
+
+    mutating func refuseUnauthorized(
+        _ request: HTTPRequest, on id: ConnectionID, into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        refuse(
+            401, [("WWW-Authenticate", "Basic realm=\"jsonrpc\"")], "", request, on: id, into: &effects)
     }
 
     private mutating func refuse(
@@ -134,7 +145,13 @@ extension NodeMachine {
             reply(answer, request.keepsAlive, on: id, into: &effects)
             return
         }
-        if hold(parsed, request, wallet: wallet, on: id, at: now) { return }
+        switch hold(parsed, request, wallet: wallet, on: id, at: now, into: &effects) {
+        case .answersNow: break
+        case .waits: return
+        case .tooMany:
+            refuse(503, [], "Work queue depth exceeded", request, on: id, into: &effects)
+            return
+        }
         let answer = one(parsed, wallet: wallet, at: now, into: &effects)
         reply(answer, request.keepsAlive, on: id, into: &effects)
     }
@@ -218,7 +235,10 @@ extension NodeMachine {
         case .array, .object, .null: break
         default: throw .invalidRequest("Params must be an array or object")
         }
-        guard let method = RPCMethod.named(name) else { throw .methodNotFound }
+        guard let method = RPCMethod.named(name), configuration.hasWallets || method.category != "Wallet"
+        else {
+            throw .methodNotFound
+        }
         catchUpWallets(at: now)
         let arguments = try RPCArguments(method, params, wallet: wallet, at: now)
         settle(at: arguments.now, into: &effects)

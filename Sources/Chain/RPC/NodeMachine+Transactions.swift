@@ -23,7 +23,7 @@ extension RPCMethod {
 /// Raw transactions: looking them up, taking them in.
 extension NodeMachine {
     func rawTransaction(_ arguments: RPCArguments) throws(RPCError) -> JSON {
-        let txid = try hash(arguments, 0)
+        let txid = try hash(try arguments.string(0), name: "parameter 1")
         let verbosity = try arguments.verbosity(1, default: 0)
         if txid == configuration.network.genesis.transactions[0].txid {
             throw .notFound(
@@ -68,7 +68,7 @@ extension NodeMachine {
         _ txid: Hash256, _ arguments: RPCArguments
     ) throws(RPCError) -> (id: BlockID, position: Int, inGivenBlock: Bool) {
         if arguments[2] != nil {
-            guard let id = chain.tree.id(of: try hash(arguments, 2)) else {
+            guard let id = chain.tree.id(of: try hash(try arguments.string(2), name: "parameter 3")) else {
                 throw .notFound("Block hash not found")
             }
             guard let position = chain.block(id)?.transactions.firstIndex(where: { $0.txid == txid }) else {

@@ -56,6 +56,8 @@ struct RPCParameter: Sendable {
     let names: [String]
     let kind: Kind
     let isOptional: Bool
+    /// Whether usage lines show the name alone; marked by an asterisk.
+    let isPlain: Bool
     /// Members of an options object that named calls may give directly.
     let options: [RPCParameter]
 
@@ -63,6 +65,8 @@ struct RPCParameter: Sendable {
         var text = String(word)
         isOptional = text.hasSuffix("?")
         if isOptional { text.removeLast() }
+        isPlain = text.hasSuffix("*")
+        if isPlain { text.removeLast() }
         var members: [RPCParameter] = []
         if text.hasSuffix(")"), let open = text.firstIndex(of: "(") {
             members = text[text.index(after: open)...].dropLast().split(separator: ",").map {
@@ -84,6 +88,7 @@ struct RPCParameter: Sendable {
         switch kind {
         case .string, .hex: "\"\(names[0])\""
         case .object where options.isEmpty: "{\"\(names[0])\":...}"
+        case .array where isPlain: names[0]
         case .array: "[\"\(names[0])\",...]"
         case .number, .boolean, .object, .amount, .any: names[0]
         }

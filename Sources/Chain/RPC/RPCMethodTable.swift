@@ -1,9 +1,11 @@
+import JSONText
+
 extension RPCMethod {
     /// Every method. A topic adds its own table here with one line and keeps everything else in its own files.
     static let all: [RPCMethod] =
         blockchain + control + generating + mining + rawTransactions + utilities
         + chainStatistics + coinStatistics + proofs + waiting + scripts
-        + notifications + diagnostics
+        + notifications + diagnostics + scans + feeEstimates + mempoolFiles
         + mempool + mempoolSubmission
         + network
         + wallet + partiallySigned + scriptUtilities
@@ -28,6 +30,8 @@ extension RPCMethod {
 
     /// The whole help, in the order of Core's: usage, summary, arguments, examples.
     var help: String {
+        // A method of old whose summary is all that there is to say.
+        if summary.hasPrefix(name + "\n") { return summary }
         var text = usage + "\n"
         if !summary.isEmpty { text += "\n\(summary)\n" }
         if !parameters.isEmpty {
@@ -49,6 +53,26 @@ extension RPCMethod {
         let example = ([name] + required.map { "\($0.names[0].uppercased())" }).joined(separator: " ")
         return text + "\nExamples:\n> bitcoin-cli \(example)\n"
     }
+
+    /// Every name under which a parameter may be given, with its place, and whether its words are taken as they are.
+    static let conversions: JSON = {
+        var rows: [JSON] = []
+        for method in all {
+            for (place, parameter) in method.parameters.enumerated() {
+                let isText = parameter.kind == .string || parameter.kind == .hex
+                for name in parameter.names {
+                    rows.append([.string(method.name), .int(place), .string(name), .bool(isText)])
+                }
+                for option in parameter.options {
+                    let isText = option.kind == .string || option.kind == .hex
+                    for name in option.names {
+                        rows.append([.string(method.name), .int(place), .string(name), .bool(isText)])
+                    }
+                }
+            }
+        }
+        return .array(rows)
+    }()
 
     /// What `help` without a command prints.
     static let overview: String = {

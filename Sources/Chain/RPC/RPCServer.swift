@@ -8,6 +8,16 @@ struct RPCServer: Sendable {
         var parser = HTTPRequestParser()
         /// A held call; nothing further is read from the buffer until it is answered.
         var held: HeldCall?
+        /// A wrong password whose answer waits; nothing further is read either.
+        var penalty: Penalty?
+        /// When it last received or was sent something.
+        var activeAt: Instant
+        var waits: Bool { held != nil || penalty != nil }
+    }
+
+    struct Penalty: Sendable {
+        var until: Instant
+        var request: HTTPRequest
     }
 
     /// A call that waits for something new.
@@ -16,6 +26,7 @@ struct RPCServer: Sendable {
         var wallet: String?
         var keepsAlive: Bool
         var wait: RPCWait
+        var since: Instant
     }
 
     /// The log's categories that are on.
@@ -25,6 +36,9 @@ struct RPCServer: Sendable {
         let names = settings.logCategories
         logCategories = names.contains(where: LogCategories.isAll) ? LogCategories.all : names
     }
+
+    /// Files that calls asked for, until these calls are answered; nil content for what cannot be read.
+    var files: [String: [UInt8]?] = [:]
 
     /// In the order of arrival.
     var connections: [Connection] = []

@@ -1,4 +1,5 @@
 import Bitcoin
+public import SansIO
 
 /// Who may call, from where, and what else the RPC port serves.
 public struct RPCSettings: Sendable {
@@ -39,10 +40,19 @@ public struct RPCSettings: Sendable {
     public var allowed: [Subnet] = []
     /// Whether `/rest/` answers.
     public var servesREST = false
+    /// Whether the driver hands in files that calls name (importmempool).
+    public var readsFiles = false
     /// What the ZMQ listeners publish, by listener.
     public var publishers: [PublisherSettings] = []
+    /// Connections without a request for this long are closed (-rpcservertimeout); nil for never.
+    public var serverTimeout: Interval?
+    /// Calls that may be held open at the same time: those that -rpcthreads would wait in, and those that
+    /// -rpcworkqueue would hold behind them. One more is refused with 503.
+    public var callsHeldMax = ChainLimits.longPolls
     /// What getrpcinfo calls the log.
     public var logPath = ""
+    /// Answers of old that are still given (-deprecatedrpc).
+    public var deprecated: [String] = []
     /// The categories that `logging` starts with.
     public var logCategories: [String] = []
 

@@ -70,7 +70,7 @@ import Testing
         let count = RPCMethod.named(method)?.parameters.count ?? 0
         let isLong = method.hasPrefix("generate") || method == "keypoolrefill"
         // These answer when something happens, which here is never.
-        let isHeld = method.hasPrefix("waitfor")
+        let isHeld = method.hasPrefix("waitfor") || method == "stop"
         for first in odd where !(isLong && first == 9_223_372_036_854_775_807) {
             for second in odd where count > 1 || second.isNull {
                 for third in [JSON.null, "x"] where count > 2 || third.isNull {

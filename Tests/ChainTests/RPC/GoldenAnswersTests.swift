@@ -181,6 +181,7 @@ struct GoldenAnswersTests {
                 head += "Authorization: Basic \(Base64.encode(Array(NodeUnderTest.credentials.utf8)))\r\n"
             }
             node.receive(Array((head + "\r\n" + body).utf8), on: id)
+            node.waitForPenalty(id)
             let got = NodeUnderTest.split(node.take(id))
             let tellsChain = answer.contains("5782bee4") || answer.contains("0000002006226e46")
             if !tellsChain {

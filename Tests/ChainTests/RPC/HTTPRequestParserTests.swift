@@ -77,11 +77,14 @@ import Testing
     @Test(
         "What is too large or no HTTP is refused before it is stored",
         arguments: [
-            ("POST / HTTP/1.1\r\nX: " + String(repeating: "a", count: 9_000) + "\r\n\r\n", 431),
-            (String(repeating: "a", count: 9_000), 431),
+            ("POST / HTTP/1.1\r\nX: " + String(repeating: "a", count: 9_000) + "\r\n\r\n", 400),
+            (String(repeating: "a", count: 9_000), 400),
             ("POST / HTTP/1.1\r\nContent-Length: 40000000\r\n\r\n", 413),
             ("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400), ("hello\r\n\r\n", 400),
-            ("POST / HTTP/1.1\r\nnocolon\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nnocolon\r\n\r\n", 400), ("GET / HTTP/9.9\r\n\r\n", 400),
+            ("GET /a\0b HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", 400),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3000000\r\n", 413),
         ])
