@@ -221,8 +221,6 @@ public enum ChainLimits {
     public static let bans = 10_000
     /// Peer to peer: addresses that misbehaved.
     public static let discouraged = 5_000
-    /// Peer to peer: the feefilter that means "send none" during initial download (Core's highest bucket).
-    public static let feeFilterNone: Int64 = 9_170_997
 
     /// Template provider: clients at the same time: pools and job declarators, not miners.
     public static let templateClients = 1_024

@@ -156,6 +156,10 @@ extension NodeMachine {
             peers.list[index].serving.next += 1
             switch entry.kind {
             case .transaction, .transactionWithWitness, .witnessTransaction:
+                // Nothing was announced to it, so there is nothing it could miss.
+                guard peers.list[index].relaysTransactions, peers.list[index].wantsTransactions else {
+                    continue
+                }
                 if let transaction = servedTransaction(entry, index) {
                     let withWitness = entry.kind != .transaction
                     peers.say(.tx, to: index, at: time, into: &effects) {

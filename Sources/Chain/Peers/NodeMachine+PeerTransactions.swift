@@ -300,7 +300,7 @@ extension NodeMachine {
         guard !peers.isBlocksOnly, peer.commonVersion >= 70_013, !peer.permissions.contains(.forceRelay),
             peer.kind != .blockRelayOnly
         else { return }
-        let none = ChainLimits.feeFilterNone
+        let none = FeeFilterRounder.highest
         if !peers.isInitialDownload, peer.relay.feeFilterSent == none {
             peers.list[index].relay.nextFeeFilter = nil
         }
@@ -308,7 +308,10 @@ extension NodeMachine {
         let seconds = UInt32(truncatingIfNeeded: time.nanoseconds / 1_000_000_000)
         let rate =
             peers.isInitialDownload
-            ? none : max(mempool.minimumFeeRate(at: seconds), mempool.options.relayFeeRate)
+            ? none
+            : max(
+                FeeFilterRounder.round(mempool.minimumFeeRate(at: seconds), random: &peers.random),
+                mempool.options.relayFeeRate)
         if rate != peer.relay.feeFilterSent {
             peers.list[index].relay.feeFilterSent = rate
             peers.say(.feefilter, to: index, at: time, into: &effects) {

@@ -83,7 +83,7 @@ extension NodeMachine {
             } else {
                 switch entry.status {
                 case .headerOnly: "headers-only"
-                case .stored: "valid-headers"
+                case .stored: entry.isLinked ? "valid-headers" : "headers-only"
                 case .connected: "valid-fork"
                 case .invalid, .descendsFromInvalid: "invalid"
                 }
