@@ -80,21 +80,23 @@ extension Chainstate {
         do throws(Rejection) {
             for input in transaction.inputs {
                 guard let coin = coins.remove(input.previousOutput) else {
-                    throw Rejection(
-                        .consensus, "bad-txns-inputs-missingorspent",
-                        detail: "CheckTxInputs: inputs missing/spent")
+                    throw .consensus(
+                        "bad-txns-inputs-missingorspent",
+                        detail: "CheckTxInputs: inputs missing/spent in transaction "
+                            + transaction.txid.displayHex)
                 }
                 spent.append(coin)
             }
             let taken = Array(spent[first...])
-            let fee = try TransactionChecks.fee(
-                transaction, spending: taken, height: height, maturity: parameters.coinbaseMaturity)
+            let fee = try fee(of: transaction, spending: taken, at: height)
             guard height >= parameters.softForks.csv else { return fee }
             let lock = SequenceLock(transaction, coinHeights: taken.map { Int($0.height) }) {
                 medianTime(at: min($0, self.height))
             }
             guard lock.isMet(height: height, previousMedianTime: tip.medianTime) else {
-                throw .consensus("bad-txns-nonfinal")
+                throw .consensus(
+                    "bad-txns-nonfinal",
+                    detail: "contains a non-BIP68-final transaction \(transaction.txid.displayHex)")
             }
             return fee
         } catch {
@@ -103,6 +105,19 @@ extension Chainstate {
             }
             spent.removeSubrange(first...)
             throw error
+        }
+    }
+
+    private func fee(
+        of transaction: Transaction, spending coins: [Coin], at height: Int
+    ) throws(Rejection) -> Int64 {
+        do throws(Rejection) {
+            return try TransactionChecks.fee(
+                transaction, spending: coins, height: height, maturity: parameters.coinbaseMaturity)
+        } catch {
+            throw Rejection(
+                error.kind, error.reason,
+                detail: "\(error.detail) in transaction \(transaction.txid.displayHex)")
         }
     }
 

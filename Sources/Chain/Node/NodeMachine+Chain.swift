@@ -205,11 +205,12 @@ extension NodeMachine {
         return verdict
     }
 
-    /// Mines on the tip with the processor until `count` blocks are found or the tries are used up.
+    /// Mines on the tip with the processor until `count` blocks are found or the tries are used up. Throws when a
+    /// block of our own is refused: blocks have run ahead of the clock.
     mutating func generate(
         _ count: Int, paying script: Script, tries: inout UInt64, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
-    ) -> [Hash256] {
+    ) throws(Rejection) -> [Hash256] {
         var hashes: [Hash256] = []
         for _ in 0..<count {
             settle(at: now, into: &effects)
@@ -218,6 +219,7 @@ extension NodeMachine {
             var block = template.block(coinbase: coinbase, time: template.time(at: unixTime(at: now)))
             guard mine(&block, target: template.target, tries: &tries) else { break }
             let verdict = submit(block, bytes: block.bytes(), from: .generated, at: now, into: &effects)
+            if let rejection = verdict.rejection { throw rejection }
             guard verdict.submitResult == nil else { break }
             hashes.append(block.hash)
         }

@@ -196,7 +196,7 @@ public struct NodeMachine: DurableMachine {
                 effects.observe(.blockRejected(hash: .zero, reason: "Block decode failed", source: .command))
                 return
             }
-            let repaired = CoinbaseRepair.repair(block)
+            let repaired = CoinbaseRepair.repair(block, on: chain)
             _ = submit(repaired, bytes: repaired.bytes(), from: .command, at: now, into: &effects)
         case .submitTransaction(let bytes):
             guard let transaction = try? Transaction(bytes: bytes) else {
@@ -206,7 +206,8 @@ public struct NodeMachine: DurableMachine {
             do throws(Rejection) { _ = try submit(transaction, at: now, into: &effects) } catch {}
         case .generate(let count, let script, let maxTries):
             var tries = maxTries
-            _ = generate(count, paying: script, tries: &tries, at: now, into: &effects)
+            // A refusal has been observed.
+            _ = try? generate(count, paying: script, tries: &tries, at: now, into: &effects)
         case .setWallClock(let clock): self.clock = clock
         case .setMockTime(let time):
             mockTime = time

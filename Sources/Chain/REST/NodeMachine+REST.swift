@@ -86,11 +86,19 @@ extension NodeMachine {
             cache: RESTAnswer.notKept, jsonCache: RESTAnswer.notKept)
     }
 
-    private func restBlock(_ path: RESTPath, verbosity: Int) throws(RESTError) -> RESTAnswer {
-        let id = try known(path.plain)
-        guard let block = chain.block(id) else {
+    private func storedBlock(_ path: RESTPath, _ id: BlockID) throws(RESTError) -> Block {
+        guard chain.tree[id].body.count > 0 else {
             throw .missing("\(path.plain) not available (not fully downloaded)")
         }
+        guard let block = chain.block(id) else {
+            throw RESTError(status: 500, message: "I/O error reading \(path.plain)")
+        }
+        return block
+    }
+
+    private func restBlock(_ path: RESTPath, verbosity: Int) throws(RESTError) -> RESTAnswer {
+        let id = try known(path.plain)
+        let block = try storedBlock(path, id)
         if path.format == .json {
             guard let json = try? blockJSON(id, verbosity: verbosity) else { throw .missing("") }
             return .json(json)
@@ -107,9 +115,7 @@ extension NodeMachine {
             throw .bad("Block part size missing or invalid")
         }
         let id = try known(path.plain)
-        guard let bytes = chain.block(id)?.bytes() else {
-            throw .missing("\(path.plain) not available (not fully downloaded)")
-        }
+        let bytes = try storedBlock(path, id).bytes()
         guard size > 0, offset < bytes.count, size <= bytes.count - offset else {
             throw .bad("Bad block part offset/size \(offset)/\(size) for \(path.plain)")
         }

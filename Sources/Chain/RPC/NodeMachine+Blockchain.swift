@@ -94,8 +94,17 @@ extension NodeMachine {
         ]
     }
 
+    /// A block with its transactions, or Core's words for one that never came and for one that is gone.
+    func storedBlock(_ id: BlockID) throws(RPCError) -> Block {
+        guard chain.tree[id].body.count > 0 else {
+            throw .misc("Block not available (not fully downloaded)")
+        }
+        guard let block = chain.block(id) else { throw .misc("Block not found on disk") }
+        return block
+    }
+
     func blockJSON(_ id: BlockID, verbosity: Int) throws(RPCError) -> JSON {
-        guard let block = chain.block(id) else { throw .misc("Block not available (not fully downloaded)") }
+        let block = try storedBlock(id)
         if verbosity <= 0 { return .string(block.bytes().hex) }
         let entry = chain.tree[id]
         var object = chain.headerJSON(id)

@@ -120,7 +120,7 @@ extension NodeMachine {
 
     fileprivate func blockStatistics(_ call: RPCArguments) throws(RPCError) -> JSON {
         let id = try hashOrHeight(call, 0)
-        guard let block = chain.block(id) else { throw .misc("Block not available (not fully downloaded)") }
+        let block = try storedBlock(id)
         guard let spent = spentCoins(id) else { throw .misc("Undo data not available") }
         var names: [String] = []
         for value in try call.array(1) ?? [] {

@@ -29,8 +29,10 @@ extension NodeMachine {
             try call.string(0), or: "TX decode failed. Make sure the tx has at least one input.")
         try checkBurn(sent, limit: burnLimit)
         let limit = Policy.fee(rate: try rateMax(call, 1), virtualSize: sent.virtualSize)
-        if mempool[sent.txid] != nil {
+        if let held = mempool[sent.txid] {
             mempool.unbroadcast.insert(sent.txid)
+            // Peers that came later hear of the one that is held, whatever witness was sent now.
+            relay(held.transaction, at: call.now, into: &effects)
             return .string(sent.txid.displayHex)
         }
         for index in sent.outputs.indices

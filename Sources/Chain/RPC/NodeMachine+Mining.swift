@@ -187,8 +187,7 @@ extension NodeMachine {
         guard let bytes = [UInt8](hex: try arguments.string(0)), let block = Self.leadingBlock(bytes) else {
             throw .decode("Block decode failed")
         }
-        let repaired =
-            chain.tree.id(of: block.header.previousBlockHash) == nil ? block : CoinbaseRepair.repair(block)
+        let repaired = CoinbaseRepair.repair(block, on: chain)
         let verdict = submit(repaired, bytes: repaired.bytes(), from: .rpc, at: now, into: &effects)
         return verdict.submitResult.map { .string($0) } ?? .null
     }
@@ -233,7 +232,13 @@ extension NodeMachine {
         guard count <= ChainLimits.generateBlocks else {
             throw .parameter("nblocks of more than \(ChainLimits.generateBlocks); call again instead")
         }
-        let hashes = generate(Int(max(count, 0)), paying: script, tries: &tries, at: now, into: &effects)
+        let hashes: [Hash256]
+        do throws(Rejection) {
+            hashes = try generate(
+                Int(max(count, 0)), paying: script, tries: &tries, at: now, into: &effects)
+        } catch {
+            throw RPCError(code: -1, message: "TestBlockValidity failed: \(error.reason)")
+        }
         return .array(hashes.map { .string($0.displayHex) })
     }
 

@@ -38,7 +38,7 @@ extension NodeMachine {
             }
             id = place
         }
-        guard let block = chain.block(id) else { throw .misc("Block not available (not fully downloaded)") }
+        let block = try storedBlock(id)
         let txids = block.transactions.map(\.txid)
         guard wanted.allSatisfy(txids.contains) else {
             throw .notFound("Not all transactions found in specified or retrieved block")

@@ -83,9 +83,8 @@ extension NodeMachine {
         let wanted = Set(try scannedScripts(call))
         var events: [JSON] = []
         for id in blocks {
-            guard let block = chain.block(id), let spent = spentCoins(id) else {
-                throw .misc("Block not available (not fully downloaded)")
-            }
+            let block = try storedBlock(id)
+            guard let spent = spentCoins(id) else { throw .misc("Undo data not available") }
             var rest = spent[...]
             for transaction in block.transactions {
                 let coins = transaction.isCoinbase ? [] : rest.prefix(transaction.inputs.count)

@@ -17,6 +17,8 @@ public struct BlockTemplate: Sendable {
     public private(set) var entries: [PooledTransaction]
     public let totalFees: Int64
     public let subsidy: Int64
+    /// Whether the coinbase carries the witness that its commitment needs; before segwit it may not.
+    public let hasWitness: Bool
     /// The witness commitment output's script; there is always one.
     public private(set) var commitment: Script
     /// Siblings of the coinbase on its way to the merkle root.
@@ -45,6 +47,7 @@ public struct BlockTemplate: Sendable {
         medianTime = tip.medianTime
         leastTime = chain.nextTimeMin
         subsidy = chain.parameters.subsidy(at: height)
+        hasWitness = height >= chain.parameters.softForks.segwit
         mempoolSequence = mempool.sequence
         mempoolVersion = mempool.version
         let chosen = mempool.selection(
@@ -90,7 +93,7 @@ public struct BlockTemplate: Sendable {
             inputs: [
                 TransactionInput(
                     previousOutput: OutPoint(txid: .zero, index: .max), scriptSig: Script(bytes: scriptSig),
-                    sequence: 0xffff_fffe, witness: [WitnessCommitment.reservedValue])
+                    sequence: 0xffff_fffe, witness: hasWitness ? [WitnessCommitment.reservedValue] : [])
             ],
             outputs: [
                 TransactionOutput(value: value ?? coinbaseValue, scriptPubKey: script),

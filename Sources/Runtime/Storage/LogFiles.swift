@@ -81,13 +81,19 @@ final class LogFiles {
         return LogPosition(file: UInt32(file), offset: UInt32(start))
     }
 
-    /// Nil when the log does not hold them.
+    /// Nil when the log does not hold them. The file is opened by its name each time, so that one which somebody took
+    /// away is missed, and found again when it is back.
     func read(at position: LogPosition, count: Int) throws(StorageFault) -> [UInt8]? {
         let file = Int(position.file)
         guard count >= 0, lengths.indices.contains(file), Int(position.offset) + count <= lengths[file] else {
             return nil
         }
-        let descriptor = try descriptor(file)
+        let descriptor = Glibc.open(path(file), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw system("cannot be opened", file)
+        }
+        defer { _ = Glibc.close(descriptor) }
         var failed = false
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {

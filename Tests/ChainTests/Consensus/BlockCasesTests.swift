@@ -120,7 +120,7 @@ struct BlockCases {
 
     static func submit(_ bytes: [UInt8], to chain: inout Chainstate, repairing: Bool) -> String? {
         guard var block = try? Block(bytes: bytes) else { return "undecodable" }
-        if repairing { block = CoinbaseRepair.repair(block) }
+        if repairing { block = CoinbaseRepair.repair(block, on: chain) }
         return chain.accept(block, bytes: block.bytes(), now: now).submitResult
     }
 }

@@ -87,7 +87,7 @@ struct PeerUnderTest {
             for message in answers {
                 let block = try Block(bytes: message.payload)
                 #expect(block.transactions[0].hasWitness == (type != 2))
-                let whole = CoinbaseRepair.repair(block)
+                let whole = CoinbaseRepair.repair(block, on: copy)
                 _ = copy.accept(whole, bytes: whole.bytes(), now: 1_800_000_000)
             }
             #expect(copy.tip.hash == node.machine.chain.tip.hash)

@@ -29,7 +29,8 @@ import Testing
         let entry = try #require(node.machine.chain.entry(at: 5))
         node.storage.damage(.blocks, at: entry.body.position.advanced(by: 90))
         #expect(
-            try node.failure("getblock", [.string(entry.hash.displayHex)]).message.contains("not available"))
+            try node.failure("getblock", [.string(entry.hash.displayHex)]).message
+                == "Block not found on disk")
         Self.mined(1, &node)
         #expect(node.machine.chain.height == 21)
         #expect(node.storage.fault == nil)

@@ -94,7 +94,9 @@ enum TransactionDraft {
                 }
                 entries += object.entries
             }
-        default: throw .parameter("Invalid parameter, output argument must be non-null")
+        case .null: throw .parameter("Invalid parameter, output argument must be non-null")
+        case let other:
+            throw .type("JSON value of type \(other.typeName) is not of expected type array")
         }
         var payments: [Payment] = []
         var seen: Set<Script> = []
