@@ -234,6 +234,11 @@ extension NodeMachine {
             blame(index, rejection, viaCompactBlock: viaCompactBlock, "invalid block received")
             return
         }
+        if let failure = verdict.failures.first {
+            // Who builds on a block that is invalid has not looked at it.
+            blame(index, failure.rejection, viaCompactBlock: viaCompactBlock, "invalid block built upon")
+            return
+        }
         let time = peerTime(now)
         if let known = verdict.id { unmarkRequested(known, at: time) }
         guard verdict.isNew else { return }
