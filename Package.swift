@@ -52,6 +52,7 @@ let languages: [Target] = [
 let roles: [Target] = [
     room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
@@ -76,7 +77,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "Firmware",
+            "JobDeclaration", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -91,6 +92,9 @@ let testRooms: [Target] = [
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
     tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests(
+        "JobDeclaration",
+        ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),

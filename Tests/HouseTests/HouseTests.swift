@@ -16,6 +16,7 @@ struct HouseTests {
         "Hardware": ["SansIO", "Bitcoin"],
         "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
@@ -29,15 +30,15 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "Firmware",
+            "JobDeclaration", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer",
         ],
     ]
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "DeviceModel", "ASICSim",
-        "Firmware",
+        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration", "DeviceModel",
+        "ASICSim", "Firmware",
         "Rig", "Simulation",
     ]
 
