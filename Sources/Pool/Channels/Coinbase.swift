@@ -9,6 +9,8 @@ struct Coinbase: Sendable {
     let prefix: [UInt8]
     /// Everything behind it.
     let suffix: [UInt8]
+    /// Bytes of the scriptSig before the extranonce; they end ``prefix``.
+    let scriptPrefixSize: Int
     /// ``prefix``, hashed as far as it goes: the same for every share of the job.
     private let prefixHashed: SHA256Stream
 
@@ -16,6 +18,8 @@ struct Coinbase: Sendable {
     enum Failure: Error, Equatable, Sendable {
         case scriptSigTooLong(Int, limit: Int)
         case valueOutOfRange(UInt64)
+        /// The template leaves less than the outputs after the first one get.
+        case valueTooSmall(UInt64)
         case outputsTooLong(Int)
     }
 
@@ -23,7 +27,7 @@ struct Coinbase: Sendable {
     /// number and the extranonce. The job's number makes two jobs on one template different work, so that a
     /// miner that starts over finds no share twice.
     init(
-        template: TemplateDistribution.NewTemplate, payout: Script, tag: [UInt8], jobID: UInt32,
+        template: TemplateDistribution.NewTemplate, rewards: RewardOutputs, tag: [UInt8], jobID: UInt32,
         extranonceSize: Int, scriptSigLimit: Int
     ) throws(Failure) {
         var script = template.coinbasePrefix
@@ -34,9 +38,13 @@ struct Coinbase: Sendable {
         guard scriptSize <= scriptSigLimit else {
             throw .scriptSigTooLong(scriptSize, limit: scriptSigLimit)
         }
-        guard template.coinbaseTxValueRemaining <= 21_000_000 * 100_000_000 else {
+        guard template.coinbaseTxValueRemaining <= UInt64(RewardOutputs.moneyMax) else {
             throw .valueOutOfRange(template.coinbaseTxValueRemaining)
         }
+        guard let outputs = rewards.paying(template.coinbaseTxValueRemaining) else {
+            throw .valueTooSmall(template.coinbaseTxValueRemaining)
+        }
+        scriptPrefixSize = script.count
         var writer = ByteWriter(capacity: 192)
         writer.write(u32: template.coinbaseTxVersion)
         writer.write(compactSize: 1)
@@ -47,10 +55,8 @@ struct Coinbase: Sendable {
         prefix = writer.bytes
         writer.removeAll()
         writer.write(u32: template.coinbaseTxInputSequence)
-        writer.write(compactSize: UInt64(template.coinbaseTxOutputsCount) + 1)
-        writer.write(u64: template.coinbaseTxValueRemaining)
-        writer.write(compactSize: UInt64(payout.bytes.count))
-        writer.write(payout.bytes)
+        writer.write(compactSize: UInt64(template.coinbaseTxOutputsCount) + UInt64(outputs.count))
+        for output in outputs { output.encode(into: &writer) }
         writer.write(template.coinbaseTxOutputs)
         writer.write(u32: template.coinbaseTxLocktime)
         suffix = writer.bytes
@@ -69,23 +75,25 @@ struct Coinbase: Sendable {
         return stream.finalizeDouble()
     }
 
-    /// The whole transaction with its witness, as SubmitSolution wants it (SV2 section 7.7). The witness
-    /// reserved value is 32 zero bytes.
+    /// The whole transaction with its witness, as SubmitSolution wants it (SV2 section 7.7).
     func transaction(_ head: [UInt8], _ tail: [UInt8]) -> [UInt8] {
-        var writer = ByteWriter(capacity: prefix.count + suffix.count + 72)
-        writer.write(prefix[..<4])
-        writer.write(u8: 0)
-        writer.write(u8: 1)
-        writer.write(prefix[4...])
-        writer.write(head)
-        writer.write(tail)
-        writer.write(suffix[..<(suffix.count - 4)])
-        writer.write(compactSize: 1)
-        writer.write(compactSize: 32)
-        writer.write(hash: Hash256.zero)
-        writer.write(suffix[(suffix.count - 4)...])
-        return writer.bytes
+        declaredPrefix + head + tail + declaredSuffix
     }
+
+    /// ``prefix`` with the marker and flag of BIP141, as DeclareMiningJob wants it (SV2 section 6.4.4).
+    var declaredPrefix: [UInt8] { prefix[..<4] + [0, 1] + prefix[4...] }
+
+    /// ``suffix`` with the witness: one reserved value of 32 zero bytes.
+    var declaredSuffix: [UInt8] {
+        suffix[..<(suffix.count - 4)] + [1, 32] + [UInt8](repeating: 0, count: 32)
+            + suffix[(suffix.count - 4)...]
+    }
+
+    /// The scriptSig before the extranonce: SetCustomMiningJob's `coinbase_prefix`.
+    var scriptPrefix: [UInt8] { Array(prefix.suffix(scriptPrefixSize)) }
+
+    /// All outputs with their count: SetCustomMiningJob's `coinbase_tx_outputs`.
+    var outputs: [UInt8] { Array(suffix[4..<(suffix.count - 4)]) }
 }
 
 extension Script {

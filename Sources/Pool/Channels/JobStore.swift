@@ -104,6 +104,25 @@ struct JobStore: Sendable {
         return isNewTip ? .newTip(id) : .sameTip(id)
     }
 
+    /// The id that the next job gets.
+    var nextID: UInt32 { lastID == .max ? 1 : lastID + 1 }
+
+    /// Future templates, which are to be made jobs anew.
+    mutating func takeFutureTemplates() -> [TemplateDistribution.NewTemplate] {
+        defer { dropFutures() }
+        return futureTemplates
+    }
+
+    /// Ends every job though the tip stays; returns the current template to make a job of.
+    mutating func restart() -> TemplateDistribution.NewTemplate? {
+        jobs.removeAll()
+        staleThrough = lastID
+        tipJobID = 0
+        currentID = nil
+        tip?.epoch &+= 1
+        return currentTemplate
+    }
+
     /// Forgets future jobs: their provider is gone and will never name them again.
     mutating func dropFutures() {
         futureTemplates.removeAll()

@@ -34,19 +34,21 @@ struct SubmittedShare: Sendable, Equatable {
 
 /// One channel: an id, a prefix, its targets and its seen shares. Jobs live in the ``JobStore``.
 struct MiningChannel: Sendable {
-    /// The extranonce of every coinbase of this server: prefix and rolled bytes together. All members of a group
-    /// need the same size, because the scriptSig's length is in the shared prefix.
-    static let fullExtranonceSize = 20
-    /// What an extended channel rolls.
-    static let rollableSize = 16
+    /// The extranonce of every coinbase of a pool: prefix and rolled bytes together. All members of a group need
+    /// the same size, because the scriptSig's length is in the shared prefix.
+    static let fullExtranonceSize = ExtranonceLayout.pool(serverID: 0).fullSize
 
     let key: ChannelKey
     /// The connection's place in the server's table.
     let connectionIndex: Int
     let kind: ChannelKind
     let identity: String
-    /// On a standard channel the whole extranonce: server, channel, zeros.
-    let extranoncePrefix: [UInt8]
+    /// For jobs that are made from now on; on a standard channel the whole extranonce: server, channel, zeros.
+    private(set) var extranoncePrefix: [UInt8]
+    /// What an extended channel rolls, in bytes.
+    let rollableSize: Int
+    /// The prefix of jobs with smaller ids than this one, which were sent with it (SV2 section 5.3.10).
+    private var olderPrefix: (bytes: [UInt8], below: UInt32)?
     /// The easiest target the client accepts.
     var maximumTarget: Target
     var targets: TargetHistory
@@ -66,7 +68,7 @@ struct MiningChannel: Sendable {
 
     init(
         key: ChannelKey, connectionIndex: Int, kind: ChannelKind, identity: String, extranoncePrefix: [UInt8],
-        maximumTarget: Target, targets: TargetHistory, vardiff: Vardiff,
+        rollableSize: Int, maximumTarget: Target, targets: TargetHistory, vardiff: Vardiff,
         at now: Instant
     ) {
         self.key = key
@@ -74,17 +76,30 @@ struct MiningChannel: Sendable {
         self.kind = kind
         self.identity = identity
         self.extranoncePrefix = extranoncePrefix
+        self.rollableSize = rollableSize
         self.maximumTarget = maximumTarget
         self.targets = targets
         self.vardiff = vardiff
         account = ChannelAccount(at: now)
     }
 
+    /// The prefix that a job was sent with.
+    func extranoncePrefix(of job: Job) -> [UInt8] {
+        if let olderPrefix, job.id < olderPrefix.below { return olderPrefix.bytes }
+        return extranoncePrefix
+    }
+
+    /// Another prefix for jobs from this one on.
+    mutating func setExtranoncePrefix(_ prefix: [UInt8], from job: UInt32) {
+        olderPrefix = (extranoncePrefix, job)
+        extranoncePrefix = prefix
+    }
+
     /// The root of a standard channel's header for this job.
     mutating func merkleRoot(of job: Job) -> Hash256 {
         if roots.job == job.id { return roots.root }
         if roots.olderJob == job.id { return roots.olderRoot }
-        let root = job.merkleRoot(extranoncePrefix, [])
+        let root = job.merkleRoot(extranoncePrefix(of: job), [])
         if job.id > roots.job { roots = (job.id, root, roots.job, roots.root) }
         return root
     }

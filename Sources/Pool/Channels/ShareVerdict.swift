@@ -46,10 +46,10 @@ extension MiningChannel {
         switch kind {
         case .standard: root = merkleRoot(of: job)
         case .extended:
-            guard share.extranonce.count == MiningChannel.rollableSize else {
+            guard share.extranonce.count == rollableSize else {
                 return .rejected(.badExtranonceSize)
             }
-            root = job.merkleRoot(extranoncePrefix, share.extranonce)
+            root = job.merkleRoot(extranoncePrefix(of: job), share.extranonce)
         }
         let hash = BlockHeader(
             version: share.version, previousBlockHash: tip.prevHash, merkleRoot: root, time: share.nTime,

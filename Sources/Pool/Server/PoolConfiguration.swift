@@ -14,6 +14,7 @@ public struct PoolConfiguration: Sendable {
     /// Feeds the handshakes' ephemeral keys. Two machines must not share one.
     public var secretSeed: [UInt8]
 
+    public var work = WorkSource.templateProvider
     public var templateProvider: Endpoint
     /// Nil: the provider's certificate is not checked.
     public var templateProviderAuthority: AuthorityPublicKey?

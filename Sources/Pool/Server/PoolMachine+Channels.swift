@@ -59,7 +59,7 @@ extension PoolMachine {
             return "invalid-nominal-hashrate"
         }
         if request.maximumTarget.value.isZero { return "max-target-out-of-range" }
-        if let size = request.minExtranonceSize, Int(size) > MiningChannel.rollableSize {
+        if let size = request.minExtranonceSize, Int(size) > terms.layout.rollableSize {
             return "min-extranonce-size-too-large"
         }
         if channelCount >= limits.channels
@@ -89,11 +89,12 @@ extension PoolMachine {
         let target = grantedTarget(hashRate: rate, maximum: request.maximumTarget)
         let key = ChannelKey(
             connection: connections[place]!.id, channel: connections[place]!.nextChannelID)
-        let padding = [UInt8](repeating: 0, count: MiningChannel.rollableSize)
+        let padding = [UInt8](repeating: 0, count: terms.layout.rollableSize)
         let channel = MiningChannel(
             key: key, connectionIndex: place, kind: request.kind, identity: request.identity,
             extranoncePrefix: request.kind == .standard ? prefix + padding : prefix,
-            maximumTarget: request.maximumTarget, targets: TargetHistory(target, since: 0),
+            rollableSize: terms.layout.rollableSize, maximumTarget: request.maximumTarget,
+            targets: TargetHistory(target, since: 0),
             vardiff: Vardiff(hashRate: rate, at: now), at: now)
         let index: Int
         if let free = freeChannels.popLast() {
@@ -128,7 +129,7 @@ extension PoolMachine {
             connections[place]!.link.send(
                 Mining.OpenExtendedMiningChannelSuccess(
                     requestID: requestID, channelID: channel.key.channel, target: target,
-                    extranonceSize: UInt16(MiningChannel.rollableSize),
+                    extranonceSize: UInt16(channel.rollableSize),
                     extranoncePrefix: channel.extranoncePrefix, groupChannelID: Job.groupChannelID),
                 into: &out)
         }
@@ -156,9 +157,11 @@ extension PoolMachine {
         }
     }
 
-    /// The target for a hash rate, never easier than the client wants.
+    /// The target for a hash rate, never harder than the terms allow and never easier than the client wants.
     func grantedTarget(hashRate: Double, maximum: Target) -> Target {
-        min(StratumMath.target(hashRate: hashRate, sharesPerMinute: configuration.sharesPerMinute), maximum)
+        let fair = StratumMath.target(
+            hashRate: hashRate, sharesPerMinute: configuration.sharesPerMinute)
+        return min(max(fair, terms.hardestTarget ?? fair), maximum)
     }
 
     mutating func update(
@@ -201,7 +204,7 @@ extension PoolMachine {
 
     /// SetTarget if the hash rate calls for another one than the last. It applies to jobs that become active
     /// from here on.
-    private mutating func retarget(
+    mutating func retarget(
         _ index: Int, on place: Int, into effects: inout EffectBuffer<PoolObservation>
     ) {
         let channel = channels[index]!

@@ -115,7 +115,10 @@ extension PoolMachine {
         let answer =
             connection.listener == .jobDeclaration
             ? DeclarationGate.refusal(of: message)
-            : SetupRules(isVersionRollingAllowed: configuration.isVersionRollingAllowed).refusal(of: message)
+            : SetupRules(
+                isVersionRollingAllowed: configuration.isVersionRollingAllowed,
+                isWorkSelectionAllowed: configuration.work == .templateProvider
+            ).refusal(of: message)
         if let answer {
             connections[place]!.link.send(answer, into: &out)
             effects.observe(.setupRefused(connection.id, code: answer.errorCode))

@@ -10,6 +10,7 @@ extension PoolMachine {
     ) {
         guard let job = makeJob(of: template, into: &effects) else { return }
         if template.futureTemplate {
+            if configuration.work == .owner { owned.add(job, of: template) }
             store.addFuture(job, of: template, limit: configuration.limits.futureJobs)
             let sent = broadcast(job, minNTime: nil, into: &effects)
             observeJob(job, cause: .future, connections: sent, into: &effects)
@@ -55,6 +56,7 @@ extension PoolMachine {
             return
         }
         store.addActive(job, of: template, limit: configuration.limits.pastJobs)
+        if configuration.work == .owner, let job = store.current { owned.add(job, of: template) }
         let sent = broadcast(job, minNTime: tip.minNTime, into: &effects)
         timers.set(.refreshJob, now + configuration.jobRefresh)
         observeJob(job, cause: cause, connections: sent, into: &effects)
@@ -66,12 +68,12 @@ extension PoolMachine {
         let id = store.takeID()
         do throws(Coinbase.Failure) {
             let coinbase = try Coinbase(
-                template: template, payout: configuration.payout, tag: configuration.tag, jobID: id,
-                extranonceSize: MiningChannel.fullExtranonceSize,
+                template: template, rewards: terms.rewards, tag: configuration.tag, jobID: id,
+                extranonceSize: terms.layout.fullSize,
                 scriptSigLimit: configuration.limits.scriptSigBytes)
             return Job(
                 id: id, template: template, session: templateProvider.session, coinbase: coinbase,
-                isVersionRollingAllowed: configuration.isVersionRollingAllowed)
+                isVersionRollingAllowed: terms.isVersionRollingAllowed)
         } catch {
             effects.observe(.templateProvider(.templateUnusable(template.templateID, "\(error)")))
             return nil

@@ -46,9 +46,11 @@ extension PoolMachine {
             return
         }
         let judged = judge(share, channelAt: index, at: now)
+        var solution: TemplateDistribution.SubmitSolution?
         if let hash = judged.blockHash {
-            submitBlock(share, hash: hash, channelAt: index, at: now, into: &effects)
+            solution = submitBlock(share, hash: hash, channelAt: index, at: now, into: &effects)
         }
+        if configuration.work == .owner { relay(share, judged, solution, channelAt: index) }
         switch judged.verdict {
         case .accepted(let hash, let difficulty, let work):
             effects.observe(.shareAccepted(channels[index]!.key, difficulty: difficulty, hash: hash))
@@ -128,24 +130,46 @@ extension PoolMachine {
     private mutating func submitBlock(
         _ share: SubmittedShare, hash: Hash256, channelAt index: Int, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
-    ) {
-        guard case .found(let place) = store.find(share.jobID) else { return }
+    ) -> TemplateDistribution.SubmitSolution? {
+        guard case .found(let place) = store.find(share.jobID) else { return nil }
         totals.blocksFound += 1
         channels[index]!.account.countBlock()
         let isSubmitted = store.solutionsSent < configuration.limits.solutionsPerTip
+        var solution: TemplateDistribution.SubmitSolution?
         if isSubmitted {
             store.countSolution()
-            let solution = TemplateDistribution.SubmitSolution(
+            let found = TemplateDistribution.SubmitSolution(
                 templateID: store.jobs[place].templateID, version: share.version,
                 headerTimestamp: share.nTime, headerNonce: share.nonce,
                 coinbaseTx: store.jobs[place].coinbase.transaction(
-                    channels[index]!.extranoncePrefix, share.extranonce))
-            submit(solution, session: store.jobs[place].session, into: &effects)
+                    channels[index]!.extranoncePrefix(of: store.jobs[place]), share.extranonce))
+            if configuration.work == .templateProvider {
+                submit(found, session: store.jobs[place].session, into: &effects)
+            }
+            solution = found
         }
         effects.observe(
             .blockFound(
                 channels[index]!.key, hash: hash, height: store.currentTemplate?.height,
                 isSubmitted: isSubmitted))
+        return solution
+    }
+
+    /// Hands a credited share or a block to the machine's owner.
+    private mutating func relay(
+        _ share: SubmittedShare, _ judged: JudgedShare, _ solution: TemplateDistribution.SubmitSolution?,
+        channelAt index: Int
+    ) {
+        var credited: Hash256?
+        if case .accepted(let hash, _, _) = judged.verdict { credited = hash }
+        guard let hash = credited ?? judged.blockHash, case .found(let place) = store.find(share.jobID)
+        else { return }
+        owned.shares.append(
+            RelayedShare(
+                channel: channels[index]!.key, jobID: share.jobID,
+                extranonce: channels[index]!.extranoncePrefix(of: store.jobs[place]) + share.extranonce,
+                nonce: share.nonce, nTime: share.nTime, version: share.version, hash: hash,
+                isCredited: credited != nil, solution: solution))
     }
 }
 

@@ -90,13 +90,7 @@ extension PoolMachine {
         _ connection: V2Connection, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) {
         var connection = connection
-        let payout = configuration.payout
-        let outputSize = 8 + (payout.bytes.count < 0xfd ? 1 : 3) + payout.bytes.count
-        connection.send(
-            TemplateDistribution.CoinbaseOutputConstraints(
-                coinbaseOutputMaxAdditionalSize: UInt32(outputSize),
-                coinbaseOutputMaxAdditionalSigops: UInt16(clamping: payout.signatureOperationsAtMost * 4)),
-            into: &out)
+        connection.send(terms.rewards.constraints, into: &out)
         for solution in templateProvider.heldSolutions { connection.send(solution, into: &out) }
         templateProvider.heldSolutions = []
         templateProvider.phase = .ready(connection)
@@ -157,21 +151,5 @@ extension PoolMachine {
         case .requestTransactionDataSuccess, .requestTransactionDataError: break
         case .coinbaseOutputConstraints, .requestTransactionData, .submitSolution: break
         }
-    }
-}
-
-extension Script {
-    /// Legacy signature operations if every CHECKMULTISIG counted twenty, as consensus counts outputs.
-    fileprivate var signatureOperationsAtMost: Int {
-        var count = 0
-        var instructions = self.instructions
-        while let instruction = instructions.next() {
-            switch instruction.opcode {
-            case 0xac, 0xad: count += 1
-            case 0xae, 0xaf: count += 20
-            default: break
-            }
-        }
-        return count
     }
 }

@@ -32,6 +32,9 @@ public struct PoolMachine: Machine {
     var freeChannels: [Int] = []
     var channelCount = 0
     var prefixes: ExtranonceAllocator
+    var terms: WorkTerms
+    /// Stays empty unless the work comes from an owner.
+    var owned = OwnedWork()
 
     var timers = TimerQueue<PoolTimer>()
     /// Channels with an unacknowledged batch, in the order of their deadlines: all wait equally long, so this
@@ -45,10 +48,14 @@ public struct PoolMachine: Machine {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
-        prefixes = ExtranonceAllocator(fixed: [configuration.serverID], indexSize: 3)
+        terms = WorkTerms(
+            rewards: RewardOutputs(configuration.payout),
+            layout: .pool(serverID: configuration.serverID),
+            isVersionRollingAllowed: configuration.isVersionRollingAllowed)
+        prefixes = ExtranonceAllocator(fixed: terms.layout.fixed, indexSize: terms.layout.indexSize)
         let unixTime = configuration.clock.unixSeconds(at: .start)
         (credentials, credentialsRenewAt) = PoolMachine.issueCredentials(configuration, unixTime: unixTime)
-        timers.set(.dial, .start)
+        if configuration.work == .templateProvider { timers.set(.dial, .start) }
     }
 
     /// What a pool's address carries: `stratum2+tcp://host:port/KEY`.

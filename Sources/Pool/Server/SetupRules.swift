@@ -10,6 +10,8 @@ struct SetupRules: Sendable {
     static let requiresFixedVersion: UInt32 = 1 << 0
 
     var isVersionRollingAllowed: Bool
+    /// Whether a client may bring its own jobs.
+    var isWorkSelectionAllowed = true
 
     /// The answer to one that it does not take. The codes are the reference implementation's. The whole set of
     /// unsupported flags goes into the error, so that a client may probe with all of them.
@@ -20,7 +22,8 @@ struct SetupRules: Sendable {
         guard message.minVersion <= v2ProtocolVersion, message.maxVersion >= v2ProtocolVersion else {
             return Common.SetupConnectionError(flags: 0, errorCode: "protocol-version-mismatch")
         }
-        var supported = SetupRules.requiresStandardJobs | SetupRules.requiresWorkSelection
+        var supported = SetupRules.requiresStandardJobs
+        if isWorkSelectionAllowed { supported |= SetupRules.requiresWorkSelection }
         if isVersionRollingAllowed { supported |= SetupRules.requiresVersionRolling }
         let unsupported = message.flags & ~supported
         guard unsupported == 0 else {
