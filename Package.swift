@@ -53,6 +53,7 @@ let roles: [Target] = [
     room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
+    room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
@@ -77,7 +78,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Firmware",
+            "JobDeclaration", "Tap", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -95,6 +96,7 @@ let testRooms: [Target] = [
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),

@@ -18,6 +18,7 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, TranslatorCommand.self, DeviceCommand.self,
             MinerCommand.self, FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
+            TapProxyCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 

@@ -17,6 +17,7 @@ struct HouseTests {
         "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
+        "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
@@ -30,15 +31,16 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Firmware",
+            "JobDeclaration", "Tap", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer",
         ],
     ]
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration", "DeviceModel",
-        "ASICSim", "Firmware",
+        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
+        "DeviceModel",
+        "ASICSim", "Firmware", "Tap",
         "Rig", "Simulation",
     ]
 
