@@ -21,6 +21,9 @@ public struct JobDeclarationServerLimits: Sendable, Hashable {
     public var tokenLifetime = Interval.minutes(30)
     /// Declarations of one connection that wait for transactions or for the node.
     public var pendingPerConnection = 4
+    /// How long a declaration on a block that the node has not heard of yet waits for it: a miner's node is often
+    /// faster.
+    public var tipHold = Interval.seconds(3)
     /// Declared jobs of one connection that a solution can still name. The specification promises the last one only.
     public var jobsPerConnection = 4
     /// Declared jobs of all connections.
@@ -31,6 +34,9 @@ public struct JobDeclarationServerLimits: Sendable, Hashable {
     /// Transactions and bytes of the mempool's mirror. The oldest make room.
     public var mirrorTransactions = 200_000
     public var mirrorBytes = 256 * 1024 * 1024
+    /// Looks through the mempool for which a transaction that a client provided stays without being there: ten
+    /// minutes, so that the client's next declarations need not bring it again.
+    public var looksForProvided: UInt64 = 120
     /// Transactions asked of the node in one call; keeps an answer below a megabyte in the common case.
     public var transactionsPerCall = 250
     /// Calls that wait for the node; further declarations end in `internal-error`.
@@ -51,6 +57,12 @@ public struct JobDeclarationServerLimits: Sendable, Hashable {
     public var retryLongest = Interval.seconds(30)
     /// Frames of unknown type and refused requests that one connection may send before it is closed.
     public var toleratedOddities = 256
+    /// Hashes of submitted blocks remembered, so that pool and miner telling of one block make one submission.
+    public var submittedBlocks = 64
+    /// Attempts to submit a block to a node that cannot be reached.
+    public var submitAttempts = 10
+    /// Shortest pause between two long polls, should a node answer them at once.
+    public var pollPause = Interval.milliseconds(100)
     /// Solutions of one connection that are submitted for one tip. On a network whose every share is a block the
     /// rest would only compete with the first.
     public var solutionsPerTip = 16

@@ -16,9 +16,9 @@ struct Lab: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            UpCommand.self, NodeCommand.self, PoolCommand.self, TranslatorCommand.self, DeviceCommand.self,
-            MinerCommand.self, FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
-            TapProxyCommand.self,
+            UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
+            TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
+            ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 

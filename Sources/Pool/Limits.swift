@@ -1,4 +1,5 @@
 import SansIO
+import Stratum
 
 /// Every bound of the pool server, with its reason. A test or an operator may tighten them.
 public struct PoolLimits: Sendable, Hashable {
@@ -13,9 +14,25 @@ public struct PoolLimits: Sendable, Hashable {
     public var heldOpensPerConnection = 64
     /// Payload bytes of a frame before SetupConnection was answered. The longest SetupConnection has 1,289.
     public var frameBeforeSetup = 2_048
-    /// Payload bytes of a frame afterwards. The longest that the server takes today is a custom job with
-    /// some hundred coinbase outputs.
+    /// Payload bytes of a frame afterwards. Nothing but a custom job comes near it.
     public var frameAfterSetup = 16_384
+    /// The same on a connection that selects its work: the longest SetCustomMiningJob, see ``V2Limits``.
+    public var frameWithCustomJobs = V2Limits.payloadFromMiningClientMax
+    /// Used tokens remembered until they expire. A token lives for half an hour, so this is 36 jobs a second.
+    public var spentTokens = 65_536
+    /// How long SetCustomMiningJob on a tip that the pool has not heard of waits for it; 0 for not at all.
+    /// Nodes of one network are within a second of each other most of the time.
+    public var customJobHold = Interval.seconds(2)
+    /// Custom jobs that wait so, together and for each connection.
+    public var heldCustomJobs = 1_024
+    public var heldCustomJobsPerConnection = 4
+    /// Tips that are over and known as such.
+    public var pastTips = 16
+    /// Seconds by which a coinbase-only job's time may be before the tip's as the pool was told it: two nodes have
+    /// two clocks.
+    public var customJobTimeBehind: UInt32 = 600
+    /// Siblings in a custom job's path: a block has fewer than 2^15 transactions.
+    public var merklePath = 15
     /// Payload bytes of a frame from the template provider: a template's outputs and path, not transactions.
     public var frameFromTemplateProvider = 128 * 1024
     /// Active jobs kept on one tip, so that late shares on past jobs still count. SRI's default.

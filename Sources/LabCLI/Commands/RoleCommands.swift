@@ -86,11 +86,21 @@ struct PoolCommand: AsyncParsableCommand {
             Examples:
               lab pool --template-provider 127.0.0.1:8442
               lab pool --template-provider 127.0.0.1:8442 --tp-key 9c… --shares-per-minute 20
+              lab pool --core-rpc-url http://127.0.0.1 --core-rpc-port 18443 --core-rpc-user lab --core-rpc-pass lab
+              lab pool --no-jds --jds-secret 5e…
+
+            Miners may bring their own jobs. The job declaration server in the pool serves coinbase-only clients; with a \
+            node's RPC port it takes whole templates too. With --no-jds it stands elsewhere (`lab jds`), and both need \
+            one --jds-secret; without that the pool takes no custom jobs.
             """)
 
     @OptionGroup var role: RoleOptions
     @Option(help: "Stratum V2 mining; 0 takes a free port.") var port: UInt16 = 34_254
+    @Flag(inversion: .prefixedNo, help: "Job declaration server in the pool.") var jds = true
     @Option(help: "Job declaration server; 0 takes a free port.") var jdsPort: UInt16 = 34_264
+    @OptionGroup var node: CoreRPCOptions
+    @Option(help: "What tokens are sealed with; without one it follows from the authority key.")
+    var jdsSecret: String?
     @Option(help: "Job declaration client; 0 takes a free port.") var jdcPort: UInt16 = 34_265
     @Option(
         name: [.customLong("template-provider"), .customLong("templates")],
@@ -119,7 +129,10 @@ struct PoolCommand: AsyncParsableCommand {
         var settings = PoolSettings(templates: templates)
         settings.host = role.bind
         settings.port = port
-        settings.jobDeclarationServerPort = jdsPort
+        settings.tokenSecret = jdsSecret.map { TokenSecret(Array($0.utf8)) }
+        settings.takesCustomJobs = jds || jdsSecret != nil
+        settings.jobDeclaration =
+            jds ? JobDeclarationSettings(host: role.bind, port: jdsPort, node: try node.node()) : nil
         settings.jobDeclarationClientPort = jdcPort
         settings.templateAuthority = templatesAuthority
         settings.payout = try Payout.script(payout)
@@ -127,11 +140,14 @@ struct PoolCommand: AsyncParsableCommand {
         settings.signature = signature
         let observatory = Observatory(log: log)
         let pool = try await PoolService.start(
-            settings, runtime: runtime, keys: KeyRing(directory)
+            settings, runtime: runtime, keys: KeyRing(directory),
+            declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
         ) { observation, now in observatory.pool(observation, at: now) }
         log.note("pool \(pool.url)")
-        log.note(
-            "job declaration (not available yet) \(pool.jobDeclarationServer), \(pool.jobDeclarationClient)")
+        if let declaration = pool.jobDeclarationServer {
+            log.note("job declaration server \(declaration.url)")
+        }
+        log.note("job declaration client (not available yet) \(pool.jobDeclarationClient)")
         await RoleRunner.run(log, until: stop) { await pool.stop() }
         let counts = observatory.counts
         log.note(

@@ -5,6 +5,7 @@ import Explorer
 import Firmware
 import Hardware
 import JSONText
+import JobDeclaration
 import NIOPosix
 import Pool
 import Rig
@@ -63,15 +64,20 @@ final class LabStack: Sendable {
 
         var poolSettings = PoolSettings(templates: node.templates, templateAuthority: node.templateAuthority)
         poolSettings.port = ports.pool
-        poolSettings.jobDeclarationServerPort = ports.jobDeclarationServer
+        poolSettings.jobDeclaration?.port = ports.jobDeclarationServer
+        poolSettings.jobDeclaration?.node = JobDeclarationServerConfiguration.Node(
+            endpoint: node.rpc, credentials: "\(node.rpcUser):\(node.rpcPassword)")
         poolSettings.jobDeclarationClientPort = ports.jobDeclarationClient
         poolSettings.sharesPerMinute = settings.sharesPerMinute
         poolSettings.payout = try await payout(from: node)
-        let pool = try await PoolService.start(poolSettings, runtime: runtime, keys: keys) {
-            observation, now in
+        let pool = try await PoolService.start(
+            poolSettings, runtime: runtime, keys: keys,
+            declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
+        ) { observation, now in
             observatory.pool(observation, at: now)
         }
         log.note("pool: \(pool.url)")
+        if let declaration = pool.jobDeclarationServer { log.note("job declaration: \(declaration.url)") }
 
         let translator = try await TranslatorService.start(
             upstreams: [pool.url], listen: Endpoint(host: "127.0.0.1", port: ports.translator), identity: "",

@@ -114,7 +114,9 @@ final class Observatory: Sendable {
         case .connectionOpened: state.withLock { $0.counts.connections += 1 }
         case .connectionClosed: state.withLock { $0.counts.connections -= 1 }
         case .templateProvider(let provider): templateProvider(provider)
-        case .connectionReady, .jobIssued, .tipChanged, .targetChanged: break
+        case .customJobRefused(_, let code): log.note("custom job refused: \(code)")
+        case .connectionReady, .jobIssued, .tipChanged, .targetChanged, .customJobAccepted, .customBlockFound:
+            break
         }
     }
 

@@ -1,4 +1,5 @@
 import Bitcoin
+import JobDeclaration
 import NIOPosix
 import Pool
 import Runtime
@@ -9,7 +10,12 @@ import Stratum
 struct PoolSettings: Sendable {
     var host = "127.0.0.1"
     var port: UInt16 = 34_254
-    var jobDeclarationServerPort: UInt16 = 34_264
+    /// The job declaration server beside the pool; nil for none.
+    var jobDeclaration: JobDeclarationSettings? = JobDeclarationSettings()
+    /// What job declaration servers elsewhere seal their tokens with; nil for what follows from the authority key.
+    var tokenSecret: TokenSecret?
+    /// False: custom jobs end in `jd-not-supported`.
+    var takesCustomJobs = true
     var jobDeclarationClientPort: UInt16 = 34_265
     var templates: Endpoint
     var templateAuthority: AuthorityPublicKey?
@@ -23,8 +29,8 @@ struct PoolSettings: Sendable {
 struct PoolService: Sendable {
     let host: MachineHost<PoolMachine>
     let mining: Endpoint
-    /// Job declaration is not there yet; its ports stand and say so.
-    let jobDeclarationServer: Endpoint
+    let jobDeclarationServer: JobDeclarationService?
+    /// The client is not there yet; its port stands and says so.
     let jobDeclarationClient: Endpoint
     let authority: AuthorityPublicKey
 
@@ -32,6 +38,9 @@ struct PoolService: Sendable {
 
     static func start(
         _ settings: PoolSettings, runtime: LabRuntime, keys: KeyRing,
+        declarationObserver: @escaping @Sendable (JobDeclarationServerObservation, Instant) -> Void = {
+            _, _ in
+        },
         observer: @escaping @Sendable (PoolObservation, Instant) -> Void
     ) async throws -> PoolService {
         let authority = AuthoritySecretKey(keys.secretKey("pool authority"))
@@ -42,18 +51,36 @@ struct PoolService: Sendable {
         configuration.templateProviderAuthority = settings.templateAuthority
         configuration.sharesPerMinute = settings.sharesPerMinute
         configuration.signature = settings.signature
+        let secret = settings.tokenSecret ?? TokenSecret(authority: authority.secret)
+        if settings.takesCustomJobs {
+            configuration.customJobs = CustomJobPolicy(
+                secret: secret, payout: CoinbasePayout(scripts: [payout]))
+        }
+        var declaration: JobDeclarationService?
+        if let settings = settings.jobDeclaration {
+            declaration = try await JobDeclarationService.start(
+                settings, authority: authority, staticKey: configuration.staticKey, secret: secret,
+                payout: CoinbasePayout(scripts: [payout]), runtime: runtime, observer: declarationObserver)
+        }
         let host = MachineHost(
-            PoolMachine(configuration), loop: runtime.group.next(), world: runtime.world, observer: observer)
+            PoolMachine(configuration), loop: runtime.group.next(), world: runtime.world
+        ) { [declaration] observation, now in
+            if case .customBlockFound(let solution) = observation {
+                declaration?.host.send(.solution(solution))
+            }
+            observer(observation, now)
+        }
         let mining = try await host.listen(.mining, on: Endpoint(host: settings.host, port: settings.port))
-        let server = try await host.listen(
-            .jobDeclaration, on: Endpoint(host: settings.host, port: settings.jobDeclarationServerPort))
         let client = try await host.listen(
             .jobDeclaration, on: Endpoint(host: settings.host, port: settings.jobDeclarationClientPort))
         host.start()
         return PoolService(
-            host: host, mining: mining, jobDeclarationServer: server, jobDeclarationClient: client,
+            host: host, mining: mining, jobDeclarationServer: declaration, jobDeclarationClient: client,
             authority: authority.publicKey)
     }
 
-    func stop() async { await host.stop() }
+    func stop() async {
+        await host.stop()
+        await jobDeclarationServer?.stop()
+    }
 }

@@ -18,7 +18,7 @@ enum ReadyFile {
             "p2p": ["address": .string("\(node.peer)")],
             "pool": address(pool.mining, pool.authority),
             "template_provider": address(node.templates, node.templateAuthority),
-            "jds": address(pool.jobDeclarationServer, pool.authority),
+            "jds": pool.jobDeclarationServer.map { address($0.endpoint, $0.authority) } ?? .null,
             "jdc": address(pool.jobDeclarationClient, pool.authority),
             "translator": ["address": .string("\(translator.stratumV1)")],
             "explorer": ["url": .string("http://127.0.0.1:\(explorerPort)")],

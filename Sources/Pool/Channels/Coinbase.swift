@@ -44,7 +44,6 @@ struct Coinbase: Sendable {
         guard let outputs = rewards.paying(template.coinbaseTxValueRemaining) else {
             throw .valueTooSmall(template.coinbaseTxValueRemaining)
         }
-        scriptPrefixSize = script.count
         var writer = ByteWriter(capacity: 192)
         writer.write(u32: template.coinbaseTxVersion)
         writer.write(compactSize: 1)
@@ -52,15 +51,21 @@ struct Coinbase: Sendable {
         writer.write(u32: .max)
         writer.write(compactSize: UInt64(scriptSize))
         writer.write(script)
-        prefix = writer.bytes
+        let prefix = writer.bytes
         writer.removeAll()
         writer.write(u32: template.coinbaseTxInputSequence)
         writer.write(compactSize: UInt64(template.coinbaseTxOutputsCount) + UInt64(outputs.count))
         for output in outputs { output.encode(into: &writer) }
         writer.write(template.coinbaseTxOutputs)
         writer.write(u32: template.coinbaseTxLocktime)
-        suffix = writer.bytes
-        guard suffix.count <= 0xffff else { throw .outputsTooLong(suffix.count) }
+        guard writer.count <= 0xffff else { throw .outputsTooLong(writer.count) }
+        self.init(prefix: prefix, suffix: writer.bytes, scriptPrefixSize: script.count)
+    }
+
+    init(prefix: [UInt8], suffix: [UInt8], scriptPrefixSize: Int) {
+        self.scriptPrefixSize = scriptPrefixSize
+        self.prefix = prefix
+        self.suffix = suffix
         var stream = SHA256Stream()
         stream.update(prefix)
         prefixHashed = stream

@@ -38,6 +38,12 @@ struct JobStore: Sendable {
 
     mutating func countSolution() { solutionsSent += 1 }
 
+    /// A job of a single channel became active.
+    mutating func countActivation() -> UInt64 {
+        activations += 1
+        return activations
+    }
+
     /// Where an active job lies; shares are searched from the newest.
     func find(_ id: UInt32) -> Lookup {
         var index = jobs.count - 1

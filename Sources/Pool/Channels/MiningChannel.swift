@@ -54,6 +54,8 @@ struct MiningChannel: Sendable {
     var targets: TargetHistory
     var vardiff: Vardiff
     var account: ChannelAccount
+    /// Jobs that the miner made; none unless its connection selects its work.
+    var customJobs = CustomJobs()
     var batch = ShareBatch()
     /// True while an entry for this channel waits in the queue of acknowledgements.
     var isAcknowledgementQueued = false

@@ -1,5 +1,4 @@
 import Bitcoin
-import SansIO
 import Stratum
 
 /// The outputs that a server adds to a template's coinbase, in their order. The first one gets what the template and
@@ -13,19 +12,10 @@ public struct RewardOutputs: Sendable, Hashable {
     /// Outputs as AllocateMiningJobToken.Success has them: counted, the first being the pool's (SV2 section 6.4.3).
     /// Nil when they do not decode, when there is none, or when a value is no money.
     public init?(counted bytes: [UInt8]) {
-        var reader = ByteReader(bytes.span.bytes)
-        do throws(ByteReaderError) {
-            let count = try reader.compactSize()
-            // The smallest output has nine bytes.
-            guard count > 0, count <= UInt64(bytes.count / 9) else { return nil }
-            var outputs: [TransactionOutput] = []
-            for _ in 0..<count { outputs.append(try TransactionOutput(from: &reader)) }
-            try reader.end()
-            guard outputs.allSatisfy({ $0.value >= 0 && $0.value <= RewardOutputs.moneyMax }) else {
-                return nil
-            }
-            self.outputs = outputs
-        } catch { return nil }
+        guard let outputs = CoinbasePayout.outputs(bytes), !outputs.isEmpty,
+            outputs.allSatisfy({ $0.value >= 0 && $0.value <= RewardOutputs.moneyMax })
+        else { return nil }
+        self.outputs = outputs
     }
 
     /// What a template provider must leave room for (SV2 section 7.1).

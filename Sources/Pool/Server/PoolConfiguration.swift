@@ -40,6 +40,8 @@ public struct PoolConfiguration: Sendable {
     /// does not run out of work and a new target takes effect.
     public var jobRefresh = Interval.seconds(60)
     public var isVersionRollingAllowed = true
+    /// Nil: miners cannot bring their own jobs.
+    public var customJobs: CustomJobPolicy?
     public var limits = PoolLimits()
 
     public init(

@@ -90,12 +90,13 @@ extension PoolMachine {
         let key = ChannelKey(
             connection: connections[place]!.id, channel: connections[place]!.nextChannelID)
         let padding = [UInt8](repeating: 0, count: terms.layout.rollableSize)
-        let channel = MiningChannel(
+        var channel = MiningChannel(
             key: key, connectionIndex: place, kind: request.kind, identity: request.identity,
             extranoncePrefix: request.kind == .standard ? prefix + padding : prefix,
             rollableSize: terms.layout.rollableSize, maximumTarget: request.maximumTarget,
             targets: TargetHistory(target, since: 0),
             vardiff: Vardiff(hashRate: rate, at: now), at: now)
+        channel.customJobs.isUsed = connections[place]!.traits?.requiresWorkSelection ?? false
         let index: Int
         if let free = freeChannels.popLast() {
             index = free
@@ -210,8 +211,9 @@ extension PoolMachine {
         let channel = channels[index]!
         let target = grantedTarget(hashRate: channel.vardiff.hashRate, maximum: channel.maximumTarget)
         guard target != channel.targets.latest.target else { return }
+        let oldest = channel.customJobs.oldestActivation.map { min($0, store.oldestActivation) }
         channels[index]!.targets.set(
-            target, since: store.activations + 1, oldestHeld: store.oldestActivation)
+            target, since: store.activations + 1, oldestHeld: oldest ?? store.oldestActivation)
         connections[place]!.link.send(
             Mining.SetTarget(channelID: channel.key.channel, maximumTarget: target), into: &out)
         effects.observe(.targetChanged(channel.key, target: target, hashRate: channel.vardiff.hashRate))

@@ -72,6 +72,7 @@ extension PoolMachine {
         guard let id = connections[place]?.id else { return }
         removeChannels(of: place, reason: "connection closed", into: &effects)
         timers.stop(.connection(id))
+        dropHeldCustomJobs(of: id)
         places[id] = nil
         connections[place] = nil
         freeConnections.append(place)
@@ -125,11 +126,13 @@ extension PoolMachine {
             close(place, .closed("setup refused: \(answer.errorCode)"), into: &effects)
             return
         }
+        let selectsWork = message.flags & SetupRules.requiresWorkSelection != 0
         connections[place]!.phase = .ready(
             PoolConnection.Traits(
                 requiresStandardJobs: message.flags & SetupRules.requiresStandardJobs != 0,
-                requiresWorkSelection: message.flags & SetupRules.requiresWorkSelection != 0))
-        connections[place]!.link.maximumPayload = configuration.limits.frameAfterSetup
+                requiresWorkSelection: selectsWork))
+        connections[place]!.link.maximumPayload =
+            selectsWork ? configuration.limits.frameWithCustomJobs : configuration.limits.frameAfterSetup
         connections[place]!.link.send(
             Common.SetupConnectionSuccess(
                 usedVersion: v2ProtocolVersion,

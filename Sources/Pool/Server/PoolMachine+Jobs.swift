@@ -24,6 +24,7 @@ extension PoolMachine {
         into effects: inout EffectBuffer<PoolObservation>
     ) {
         let wasReady = store.isReady
+        let past = store.tip?.prevHash
         let activation = store.activate(message, at: now)
         switch activation {
         case .unknownTemplate:
@@ -36,6 +37,7 @@ extension PoolMachine {
                 effects.observe(.tipChanged(prevHash: message.prevHash, job: job))
             }
             if !wasReady { openHeld(at: now, into: &effects) }
+            judgeHeldCustomJobs(replacing: past, at: now, into: &effects)
         }
     }
 

@@ -23,11 +23,7 @@ extension PoolMachine {
         case .updateChannel(let request): update(request, on: place, at: now, into: &effects)
         case .closeChannel(let request): closeChannels(request, on: place, at: now, into: &effects)
         case .setCustomMiningJob(let request):
-            connections[place]!.link.send(
-                Mining.SetCustomMiningJobError(
-                    channelID: request.channelID, requestID: request.requestID,
-                    errorCode: "jd-not-supported"), into: &out)
-            countOddity(on: place, into: &effects)
+            setCustomJob(request, on: place, at: now, into: &effects)
         default:
             // The rest goes from servers to clients.
             countOddity(on: place, into: &effects)
@@ -65,19 +61,26 @@ extension PoolMachine {
         _ share: SubmittedShare, channelAt index: Int, at now: Instant
     ) -> JudgedShare {
         guard let tip = store.tip else { return .rejected(.unknownJob) }
+        if channels[index]!.customJobs.isUsed {
+            let rules = shareRules(tip, at: now)
+            return judgeCustom(share, channelAt: index, tip: tip, rules: rules)
+        }
         switch store.find(share.jobID) {
         case .unknown: return .rejected(.unknownJob)
         case .stale: return .rejected(.stale)
         case .found(let place):
-            let wall = max(
-                clock.unixSeconds(at: now),
-                tip.minNTime &+ UInt32(clamping: Int((now - tip.receivedAt).seconds)))
-            let (latest, overflow) = wall.addingReportingOverflow(configuration.limits.nTimeAhead)
-            let rules = ShareRules(
-                nTimeMax: overflow ? .max : latest,
-                seenSharesLimit: configuration.limits.seenSharesPerChannel)
+            let rules = shareRules(tip, at: now)
             return channels[index]!.judge(share, on: store.jobs[place], tip: tip, rules: rules)
         }
+    }
+
+    private func shareRules(_ tip: Tip, at now: Instant) -> ShareRules {
+        let wall = max(
+            clock.unixSeconds(at: now),
+            tip.minNTime &+ UInt32(clamping: Int((now - tip.receivedAt).seconds)))
+        let (latest, overflow) = wall.addingReportingOverflow(configuration.limits.nTimeAhead)
+        return ShareRules(
+            nTimeMax: overflow ? .max : latest, seenSharesLimit: configuration.limits.seenSharesPerChannel)
     }
 
     private mutating func credit(
@@ -131,6 +134,7 @@ extension PoolMachine {
         _ share: SubmittedShare, hash: Hash256, channelAt index: Int, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) -> TemplateDistribution.SubmitSolution? {
+        if handOverCustomBlock(share, hash: hash, channelAt: index, into: &effects) { return nil }
         guard case .found(let place) = store.find(share.jobID) else { return nil }
         totals.blocksFound += 1
         channels[index]!.account.countBlock()
@@ -206,10 +210,5 @@ extension PoolConnection.OpenRequest {
 
 extension TemplateDistribution.NewTemplate {
     /// The height in the coinbase's first push (BIP34); nil when it has another form.
-    var height: UInt32? {
-        guard let first = coinbasePrefix.first else { return nil }
-        if (0x51...0x60).contains(first) { return UInt32(first - 0x50) }
-        guard (1...4).contains(first), coinbasePrefix.count > Int(first) else { return nil }
-        return coinbasePrefix[1...Int(first)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
-    }
+    var height: UInt32? { CoinbaseHeight.read(coinbasePrefix) }
 }

@@ -23,6 +23,7 @@ public struct PoolMachine: Machine {
 
     var templateProvider = TemplateProviderLink()
     var store = JobStore()
+    var customJobs = CustomJobDesk()
 
     /// Free places are nil and listed in ``freeConnections``; a driver's id finds its place by ``places``.
     var connections: [PoolConnection?] = []

@@ -20,6 +20,11 @@ public enum PoolObservation: Sendable, Equatable {
     case shareRejected(ChannelKey, ShareRejection)
     /// A share is a block. `isSubmitted` is false when enough solutions were sent for this tip.
     case blockFound(ChannelKey, hash: Hash256, height: UInt32?, isSubmitted: Bool)
+    /// A job that a miner made counts from here on. `isDeclared`: a job declaration server has its transactions.
+    case customJobAccepted(ChannelKey, job: UInt32, isDeclared: Bool)
+    case customJobRefused(ChannelKey, code: String)
+    /// A share on a declared job is a block. Whoever drives the pool gives it to the job declaration server.
+    case customBlockFound(CustomSolution)
     /// A job was sent to `connections` connections.
     case jobIssued(UInt32, templateID: UInt64, cause: JobCause, connections: Int)
     case tipChanged(prevHash: Hash256, job: UInt32)

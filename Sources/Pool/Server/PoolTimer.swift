@@ -6,6 +6,8 @@ enum PoolTimer: Hashable, Sendable {
     /// The template provider did not get ready.
     case templateProvider
     case refreshJob
+    /// The first custom job on a tip that did not come.
+    case heldCustomJobs
     /// A connection's handshake, setup or first channel is overdue.
     case connection(ConnectionID)
     /// A channel's place in the table.

@@ -1,0 +1,47 @@
+import Bitcoin
+import Pool
+import SansIO
+import Stratum
+
+/// One connection of the server.
+struct DeclarationConnection: Sendable {
+    enum Phase: Sendable, Equatable {
+        case handshaking
+        /// Encrypted; nothing but SetupConnection may come.
+        case awaitingSetup
+        /// Coinbase-only: tokens and nothing else.
+        case coinbaseOnly
+        case fullTemplate
+        /// An error was answered and the connection closes; what still arrives is not read.
+        case closing
+    }
+
+    /// A token that was given out and not used.
+    struct Unused: Sendable, Equatable {
+        var serial: [UInt8]
+        var expires: UInt32
+    }
+
+    var link: V2Connection
+    var phase = Phase.handshaking
+    /// The oldest first.
+    var tokens: [Unused] = []
+    /// Requests for tokens that wait for the node's first word.
+    var heldAllocations: [JobDeclaration.AllocateMiningJobToken] = []
+    /// In the order of their arrival.
+    var pending: [Declaration] = []
+    /// Allocations since ``windowStart``.
+    var allocations = 0
+    var windowStart: Instant
+    var solutions = 0
+    var solutionTip: Hash256?
+    var oddities = 0
+
+    init(link: V2Connection, at now: Instant) {
+        self.link = link
+        windowStart = now
+    }
+
+    var isReady: Bool { phase == .fullTemplate || phase == .coinbaseOnly }
+    var awaitsTransactions: Bool { pending.contains { $0.phase == .awaitingTransactions } }
+}

@@ -1,0 +1,69 @@
+import Bitcoin
+import JobDeclaration
+import NIOPosix
+import Pool
+import Runtime
+import SansIO
+import Stratum
+
+/// What an operator decides about a job declaration server.
+struct JobDeclarationSettings: Sendable {
+    var host = "127.0.0.1"
+    var port: UInt16 = 34_264
+    var modes = JobDeclarationServerConfiguration.Modes.both
+    /// Nil: only coinbase-only clients can be served.
+    var node: JobDeclarationServerConfiguration.Node?
+    var certificateValidity = Interval.hours(1)
+}
+
+/// A job declaration server in the live world, in the pool's process or in its own.
+struct JobDeclarationService: Sendable {
+    let host: MachineHost<JobDeclarationServerMachine>
+    let endpoint: Endpoint
+    let authority: AuthorityPublicKey
+
+    var url: PoolURL { PoolURL(scheme: .stratumV2(authority: authority), endpoint: endpoint) }
+
+    static func start(
+        _ settings: JobDeclarationSettings, authority: AuthoritySecretKey, staticKey: SecretKey,
+        secret: TokenSecret, payout: CoinbasePayout, runtime: LabRuntime,
+        observer: @escaping @Sendable (JobDeclarationServerObservation, Instant) -> Void
+    ) async throws -> JobDeclarationService {
+        var configuration = JobDeclarationServerConfiguration(
+            authority: authority, staticKey: staticKey, clock: runtime.world.wallClock,
+            secretSeed: LiveWorld.entropy(32), tokenSecret: secret, payout: payout, node: settings.node)
+        configuration.modes = settings.modes
+        configuration.certificateValidity = settings.certificateValidity
+        let host = MachineHost(
+            JobDeclarationServerMachine(configuration), loop: runtime.group.next(), world: runtime.world,
+            observer: observer)
+        let endpoint = try await host.listen(
+            .jobDeclarationServer, on: Endpoint(host: settings.host, port: settings.port))
+        host.start()
+        return JobDeclarationService(host: host, endpoint: endpoint, authority: authority.publicKey)
+    }
+
+    func stop() async { await host.stop() }
+}
+
+/// A job declaration server's observations as lines.
+enum JobDeclarationLines {
+    static func note(_ observation: JobDeclarationServerObservation, in log: EventLog) {
+        switch observation {
+        case .connectionReady(_, let vendor, let isFullTemplate):
+            log.note("jds: \(vendor), \(isFullTemplate ? "full template" : "coinbase only")")
+        case .setupRefused(_, let code): log.note("jds: setup refused: \(code)")
+        case .jobDeclared(_, _, let count): log.note("jds: job declared with \(count) transactions")
+        case .jobRefused(_, _, let code, let details):
+            log.note("jds: job refused: \(code)\(details.isEmpty ? "" : ": \(details)")")
+        case .blockJudged(let hash, let refusal):
+            log.note("jds: block \(hash): \(refusal ?? "taken by the node")")
+        case .solutionIgnored(_, let text): log.note("jds: solution ignored: \(text)")
+        case .node(.ready): log.note("jds: node ready")
+        case .node(.lost(let text)): log.note("jds: node lost: \(text)")
+        case .connectionOpened, .connectionClosed, .tokenAllocated, .transactionsAsked, .blockSubmitted,
+            .tipChanged:
+            break
+        }
+    }
+}

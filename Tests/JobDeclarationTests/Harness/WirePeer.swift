@@ -1,0 +1,1 @@
+../../PoolTests/Harness/WirePeer.swift
