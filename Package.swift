@@ -37,6 +37,7 @@ let ground: [Target] = [
     room("SansIO"),
     room("JSONText"),
     .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
+    .target(name: "CChaChaPoly", cSettings: [.unsafeFlags(["-O2"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -45,7 +46,7 @@ let ground: [Target] = [
 
 let languages: [Target] = [
     room("Bitcoin", ["SansIO", "CSHA256", "COpenSSL", "CSecp256k1"]),
-    room("Stratum", ["SansIO", "JSONText", "Bitcoin", "COpenSSL", "CSecp256k1"]),
+    room("Stratum", ["SansIO", "JSONText", "Bitcoin", "CChaChaPoly", "COpenSSL", "CSecp256k1"]),
     room("Hardware", ["SansIO", "Bitcoin"]),
 ]
 
@@ -114,6 +115,7 @@ let package = Package(
         // For Benchmarks, which is a package of its own.
         .library(name: "Bitcoin", targets: ["Bitcoin", "CSHA256"]),
         .library(name: "Chain", targets: ["Chain", "Stratum", "SansIO"]),
+        .library(name: "Pool", targets: ["Pool", "Runtime", "Stratum", "SansIO"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

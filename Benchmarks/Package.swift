@@ -12,6 +12,7 @@ let package = Package(
             dependencies: [
                 .product(name: "Bitcoin", package: "mining-lab"),
                 .product(name: "Chain", package: "mining-lab"),
+                .product(name: "Pool", package: "mining-lab"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)])
     ])

@@ -10,15 +10,15 @@ final class Program {
     let process = Process()
     private let file: String
 
-    init(_ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: Self.binary)
+    init(_ arguments: [String], of program: String = Program.binary) throws {
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         environment["LAB_ROOT"] = Self.root
         environment["SWIFT_DETERMINISTIC_HASHING"] = "1"
         process.environment = environment
         file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-        FileManager.default.createFile(atPath: file, contents: nil)
+        _ = FileManager.default.createFile(atPath: file, contents: nil)
         let handle = FileHandle(forWritingAtPath: file)
         process.standardOutput = handle
         process.standardError = handle
@@ -51,14 +51,13 @@ final class Program {
         return (status.firstMatch(of: /VmRSS:\s+([0-9]+) kB/).flatMap { Int($0.1) } ?? 0) * 1_024
     }
 
-    /// User and system time in seconds.
+    /// User and system time in seconds, of all threads that still live.
     var processorSeconds: Double {
-        let stat =
-            (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)) ?? ""
-        let fields = stat.split(separator: " ")
-        guard fields.count > 14, let user = Double(fields[13]), let system = Double(fields[14]) else {
-            return 0
+        let folder = "/proc/\(process.processIdentifier)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return threads.reduce(0) { sum, thread in
+            let line = (try? String(contentsOfFile: "\(folder)/\(thread)/schedstat", encoding: .utf8)) ?? ""
+            return sum + (line.split(separator: " ").first.flatMap { Double($0) } ?? 0) / 1e9
         }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 }

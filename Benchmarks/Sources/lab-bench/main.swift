@@ -10,8 +10,15 @@ let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
         TemplateBenchmark.run
     ),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
+    ("pool", "shares, handshakes, memory and tips of the pool server", PoolBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
 ]
+
+// The pool benchmark runs its servers as processes of their own.
+if CommandLine.arguments.dropFirst().first == EchoServer.argument { EchoServer.run() }
+if CommandLine.arguments.dropFirst().first == PoolServer.argument {
+    PoolServer.run(Array(CommandLine.arguments.dropFirst(2)))
+}
 
 let wanted = CommandLine.arguments.dropFirst()
 let unknown = wanted.filter { name in !benchmarks.contains { $0.name == name } }

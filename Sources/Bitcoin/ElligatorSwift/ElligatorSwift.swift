@@ -19,7 +19,11 @@ public enum ElligatorSwift {
     public static func encode(x bytes: [UInt8], randomness: [UInt8]) -> [UInt8]? {
         precondition(bytes.count == 32 && randomness.count == 32)
         let x = FieldElement(bigEndian: bytes[...])
-        guard isOnCurve(x) else { return nil }
+        return isOnCurve(x) ? encode(onCurve: x, bytes: bytes, randomness: randomness) : nil
+    }
+
+    /// The same for an x coordinate that is known to have a point.
+    static func encode(onCurve x: FieldElement, bytes: [UInt8], randomness: [UInt8]) -> [UInt8] {
         var seed = randomness + bytes + [0, 0, 0, 0]
         func block(_ counter: UInt32) -> [UInt8] {
             for i in 0..<4 { seed[64 + i] = UInt8(truncatingIfNeeded: counter >> (8 * UInt32(i))) }

@@ -16,9 +16,8 @@ struct V2Cipher: Sendable {
 
     /// From both sides' encoded keys and our secret.
     init(secret: SecretKey, ours: [UInt8], theirs: [UInt8], isInitiator: Bool, magic: [UInt8]) {
-        let shared = ElligatorSwift.sharedSecret(
-            initiator: isInitiator ? ours : theirs, responder: isInitiator ? theirs : ours, secret: secret,
-            isInitiator: isInitiator)
+        let shared = ElligatorSwift.Peer(theirs).sharedSecret(
+            ours: ours, secret: secret, isInitiator: isInitiator)
         let salt = Array("bitcoin_v2_shared_secret".utf8) + magic
         let pseudorandom = hmacSHA256(key: salt, message: shared.bytes).bytes
         // HKDF's first and only block of 32 bytes for each purpose.

@@ -119,6 +119,8 @@ public struct NoiseCredentials: Sendable {
     public let certificate: NoiseCertificate
     /// One ElligatorSwift encoding of the static key, made once: it travels encrypted, so it may repeat.
     let staticEncoding: [UInt8]
+    /// Of the static key; a multiplication of a point, so it is made once.
+    let publicKey: XOnlyPublicKey
 
     public init(staticKey: SecretKey, certificate: NoiseCertificate) {
         let randomness = taggedHash("lab noise static encoding", staticKey.bytes).bytes
@@ -131,6 +133,7 @@ public struct NoiseCredentials: Sendable {
         self.staticKey = staticKey
         self.certificate = certificate
         self.staticEncoding = staticEncoding
+        publicKey = staticKey.xOnlyPublicKey
     }
 
     /// Signs a certificate for `staticKey`. The signature is deterministic: auxiliary randomness is zero.

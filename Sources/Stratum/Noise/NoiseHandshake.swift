@@ -69,8 +69,8 @@ struct NoiseInitiator: Sendable {
         let theirs = Array(act2[start..<start + 64])
         state.mixHash(theirs)
         trace?(.hAfterResponderKey, state.h.bytes)
-        let ee = ElligatorSwift.sharedSecret(
-            initiator: act1, responder: theirs, secret: ephemeral, isInitiator: true)
+        let ee = ElligatorSwift.Peer(theirs).sharedSecret(
+            ours: act1, secret: ephemeral, isInitiator: true)
         state.mixKey(ee)
         state.traceKey(trace, shared: ee, .ecdhEphemeral, .ckAfterEphemeral, .kAfterEphemeral)
 
@@ -81,8 +81,8 @@ struct NoiseInitiator: Sendable {
         guard let serverKey = XOnlyPublicKey(bytes: ElligatorSwift.decode(staticEncoding)) else {
             throw .invalidStaticKey
         }
-        let es = ElligatorSwift.sharedSecret(
-            initiator: act1, responder: staticEncoding, secret: ephemeral, isInitiator: true)
+        let es = ElligatorSwift.Peer(staticEncoding).sharedSecret(
+            ours: act1, secret: ephemeral, isInitiator: true)
         state.mixKey(es)
         state.traceKey(trace, shared: es, .ecdhStatic, .ckAfterStatic, .kAfterStatic)
 
@@ -130,17 +130,16 @@ struct NoiseResponder: Sendable {
         let ours = ElligatorSwift.encode(secret: ephemeral, randomness: randomness)
         state.mixHash(ours)
         trace?(.hAfterResponderKey, state.h.bytes)
-        let ee = ElligatorSwift.sharedSecret(
-            initiator: act1, responder: ours, secret: ephemeral, isInitiator: false)
+        let theirs = ElligatorSwift.Peer(act1)
+        let ee = theirs.sharedSecret(ours: ours, secret: ephemeral, isInitiator: false)
         state.mixKey(ee)
         state.traceKey(trace, shared: ee, .ecdhEphemeral, .ckAfterEphemeral, .kAfterEphemeral)
 
         let sealedStatic = state.encryptAndHash(credentials.staticEncoding)
         trace?(.encryptedStatic, sealedStatic)
         trace?(.hAfterStatic, state.h.bytes)
-        let es = ElligatorSwift.sharedSecret(
-            initiator: act1, responder: credentials.staticEncoding, secret: credentials.staticKey,
-            isInitiator: false)
+        let es = theirs.sharedSecret(
+            ours: credentials.staticEncoding, secret: credentials.staticKey, isInitiator: false)
         state.mixKey(es)
         state.traceKey(trace, shared: es, .ecdhStatic, .ckAfterStatic, .kAfterStatic)
 
@@ -152,7 +151,7 @@ struct NoiseResponder: Sendable {
         trace?(.c2, c2.key.bytes)
         let session = NoiseSession(
             transport: NoiseTransport(send: c2, receive: c1),
-            serverKey: credentials.staticKey.xOnlyPublicKey, certificate: credentials.certificate)
+            serverKey: credentials.publicKey, certificate: credentials.certificate)
         return (ours + sealedStatic + sealedCertificate, session)
     }
 }

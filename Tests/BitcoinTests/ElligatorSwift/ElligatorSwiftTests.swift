@@ -37,11 +37,9 @@ import Testing
             #expect(ElligatorSwift.decode(ours).hex == row[9])
             #expect(secret.xOnlyPublicKey.bytes.hex == row[9])
             #expect(ElligatorSwift.decode(theirs).hex == row[10])
-            #expect(ElligatorSwift.sharedX(theirs: theirs, secret: secret).hex == row[11])
-            let shared = ElligatorSwift.sharedSecret(
-                initiator: isInitiator ? ours : theirs, responder: isInitiator ? theirs : ours,
-                secret: secret,
-                isInitiator: isInitiator)
+            let peer = ElligatorSwift.Peer(theirs)
+            #expect(peer.sharedX(secret).hex == row[11])
+            let shared = peer.sharedSecret(ours: ours, secret: secret, isInitiator: isInitiator)
             #expect(shared.hex == row[12])
         }
     }

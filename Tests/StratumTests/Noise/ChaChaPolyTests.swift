@@ -48,4 +48,40 @@ import Testing
         changed[changed.count - 1] ^= 1
         #expect(!open(changed))
     }
+
+    @Test("short messages of every length come out as OpenSSL makes them, and no changed bit opens")
+    func shortMessagesAgree() {
+        for count in 0...ChaChaPoly.shortMax {
+            // Bytes of all ones reach the carries of the tag's arithmetic.
+            let isExtreme = count % 3 == 0
+            let bytes = (0..<UInt64(96 + count)).map { isExtreme ? 0xff : UInt8(($0 &* 181 &+ 7) & 0xff) }
+            let key = taggedHash("key", Array(bytes.prefix(count % 90)))
+            let associated = Array(bytes.prefix(count % 40))
+            let counter = UInt64(count) << (count % 60)
+            var own = Array(bytes.suffix(count)) + [UInt8](repeating: 0, count: ChaChaPoly.tagLength)
+            var other = own
+            associated.withUnsafeBytes { associated in
+                own.withUnsafeMutableBufferPointer {
+                    ChaChaPoly.seal(
+                        key: key, counter: counter, associated: associated, data: $0.baseAddress!,
+                        count: count, tag: $0.baseAddress! + count)
+                }
+                other.withUnsafeMutableBufferPointer {
+                    ChaChaPoly.sealByOpenSSL(
+                        key: key, counter: counter, associated: associated, data: $0.baseAddress!,
+                        count: count, tag: $0.baseAddress! + count)
+                }
+                #expect(own == other, "\(count) bytes")
+                var plain = [UInt8](repeating: 0, count: count + 1)
+                func opens(_ sealed: [UInt8]) -> Bool {
+                    ChaChaPoly.open(
+                        key: key, counter: counter, associated: associated, source: sealed, count: count,
+                        target: &plain)
+                }
+                #expect(opens(own) && Array(plain.prefix(count)) == Array(bytes.suffix(count)))
+                own[count * 7 % own.count] ^= 1 << UInt8(count % 8)
+                #expect(!opens(own))
+            }
+        }
+    }
 }
