@@ -27,6 +27,8 @@ struct JobStore: Sendable {
     var isReady: Bool { tip != nil && currentID != nil }
     var current: Job? { currentID.flatMap { id in jobs.last { $0.id == id } } }
     var futures: [Job] { jobs.filter { $0.activation == 0 } }
+    /// The smallest id of a job whose shares count; the next one where there is none.
+    var oldestID: UInt32 { jobs.first { $0.activation > 0 }?.id ?? nextID }
     /// The oldest activation that a share may still refer to.
     var oldestActivation: UInt64 { jobs.first { $0.activation > 0 }?.activation ?? activations }
 

@@ -52,6 +52,8 @@ struct MiningChannel: Sendable {
     /// The easiest target the client accepts.
     var maximumTarget: Target
     var targets: TargetHistory
+    /// What an operator chose instead of vardiff.
+    var pinned: Target?
     var vardiff: Vardiff
     var account: ChannelAccount
     /// Jobs that the miner made; none unless its connection selects its work.
@@ -89,6 +91,15 @@ struct MiningChannel: Sendable {
     func extranoncePrefix(of job: Job) -> [UInt8] {
         if let olderPrefix, job.id < olderPrefix.below { return olderPrefix.bytes }
         return extranoncePrefix
+    }
+
+    /// False while jobs are held that went out with the prefix before the present one.
+    func canChangePrefix(oldestJob: UInt32) -> Bool { olderPrefix.map { $0.below <= oldestJob } ?? true }
+
+    /// The prefix before the present one, which nobody uses any more after this.
+    mutating func takeOlderPrefix() -> [UInt8]? {
+        defer { olderPrefix = nil }
+        return olderPrefix?.bytes
     }
 
     /// Another prefix for jobs from this one on.

@@ -42,6 +42,7 @@ public struct PoolConfiguration: Sendable {
     public var isVersionRollingAllowed = true
     /// Nil: miners cannot bring their own jobs.
     public var customJobs: CustomJobPolicy?
+    public var admission = AdmissionRules()
     public var limits = PoolLimits()
 
     public init(
@@ -79,4 +80,20 @@ public enum PoolCommand: Sendable, Equatable {
     case disconnect(ConnectionID, String)
     /// Make a new job of the current template now.
     case refreshJob
+    /// A rolling restart: everybody is sent to another address (an empty host or port 0: the same) and nobody new
+    /// is let in; who is still there after `grace` is closed.
+    case drain(host: String, port: UInt16, grace: Interval)
+    /// Let new connections in again.
+    case resume
+    /// Send one peer to another address.
+    case reconnect(ConnectionID, host: String, port: UInt16)
+    /// CloseChannel, with a reason code for the peer.
+    case closeChannel(ChannelKey, reason: String)
+    /// A fixed target for a channel; nil gives it back to vardiff.
+    case setTarget(ChannelKey, Target?)
+    /// Another extranonce prefix for a channel.
+    case changePrefix(ChannelKey)
+    /// Keep an address out for a time; what it has is closed.
+    case ban(address: String, time: Interval)
+    case liftBan(address: String)
 }

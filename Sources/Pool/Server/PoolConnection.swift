@@ -46,6 +46,8 @@ struct PoolConnection: Sendable {
 
     let id: ConnectionID
     let listener: ListenerID
+    /// Without a port.
+    let address: String
     var link: V2Connection
     var phase = Phase.handshaking
     /// Ascending by id; ids are never used twice.
@@ -55,6 +57,7 @@ struct PoolConnection: Sendable {
     /// Requests that wait for the first template.
     var heldOpens: [OpenRequest] = []
     var oddities = 0
+    var allowance = FrameAllowance()
 
     var traits: Traits? {
         if case .ready(let traits) = phase { return traits }

@@ -209,7 +209,9 @@ extension PoolMachine {
         _ index: Int, on place: Int, into effects: inout EffectBuffer<PoolObservation>
     ) {
         let channel = channels[index]!
-        let target = grantedTarget(hashRate: channel.vardiff.hashRate, maximum: channel.maximumTarget)
+        let target =
+            channel.pinned.map { min($0, channel.maximumTarget) }
+            ?? grantedTarget(hashRate: channel.vardiff.hashRate, maximum: channel.maximumTarget)
         guard target != channel.targets.latest.target else { return }
         let oldest = channel.customJobs.oldestActivation.map { min($0, store.oldestActivation) }
         channels[index]!.targets.set(
@@ -248,11 +250,15 @@ extension PoolMachine {
         for member in members { remove(member.index, reason: reason, into: &effects) }
     }
 
-    private mutating func remove(
+    /// Gives a channel's number back.
+    mutating func release(_ prefix: [UInt8]) { prefixes.release(Array(prefix.prefix(prefixes.prefixSize))) }
+
+    mutating func remove(
         _ index: Int, reason: String, into effects: inout EffectBuffer<PoolObservation>
     ) {
         guard let channel = channels[index] else { return }
-        prefixes.release(Array(channel.extranoncePrefix.prefix(prefixes.prefixSize)))
+        if let older = channels[index]!.takeOlderPrefix() { release(older) }
+        release(channel.extranoncePrefix)
         timers.stop(.vardiff(index))
         channels[index] = nil
         freeChannels.append(index)

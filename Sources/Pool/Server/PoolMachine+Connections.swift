@@ -13,10 +13,14 @@ extension PoolMachine {
             effects.close(id, .closed("connection limit of \(configuration.limits.connections) reached"))
             return
         }
+        if drain != nil { return refuseConnection(id, from: address, "draining", into: &effects) }
+        if case .refused(let reason) = admission.arrive(from: address, at: now) {
+            return refuseConnection(id, from: address, reason, into: &effects)
+        }
         let link = V2Connection.responder(
             credentials: currentCredentials(at: now), secrets: &secrets,
             maximumPayload: configuration.limits.frameBeforeSetup)
-        let connection = PoolConnection(id: id, listener: listener, link: link)
+        let connection = PoolConnection(id: id, listener: listener, address: address, link: link)
         if let place = freeConnections.popLast() {
             connections[place] = connection
             places[id] = place
@@ -27,6 +31,15 @@ extension PoolMachine {
         totals.connectionsAccepted += 1
         timers.set(.connection(id), now + configuration.limits.handshakeDeadline)
         effects.observe(.connectionOpened(id, from: address))
+    }
+
+    private mutating func refuseConnection(
+        _ id: ConnectionID, from address: String, _ reason: String,
+        into effects: inout EffectBuffer<PoolObservation>
+    ) {
+        totals.connectionsRefused += 1
+        effects.observe(.connectionRefused(from: address, reason: reason))
+        effects.close(id, .closed(reason))
     }
 
     mutating func receive(
@@ -42,6 +55,13 @@ extension PoolMachine {
             while places[id] != nil, connections[place]!.phase != .closing,
                 let frame = try connections[place]!.link.nextFrame()
             {
+                guard connections[place]!.allowance.spend(at: now, rules: configuration.admission) else {
+                    close(
+                        place,
+                        .closed("more than \(Int(configuration.admission.framesPerSecond)) frames a second"),
+                        into: &effects)
+                    break
+                }
                 do throws(V2DecodeError) { try handle(frame, on: place, at: now, into: &effects) } catch {
                     close(
                         place, .closed("malformed message 0x\(frame.messageType.hex): \(error)"),
@@ -67,16 +87,20 @@ extension PoolMachine {
     }
 
     mutating func forget(
-        _ place: Int, reason: CloseReason, into effects: inout EffectBuffer<PoolObservation>
+        _ place: Int, reason: CloseReason, at now: Instant,
+        into effects: inout EffectBuffer<PoolObservation>
     ) {
         guard let id = connections[place]?.id else { return }
         removeChannels(of: place, reason: "connection closed", into: &effects)
         timers.stop(.connection(id))
         dropHeldCustomJobs(of: id)
         places[id] = nil
+        let address = connections[place]!.address
         connections[place] = nil
         freeConnections.append(place)
+        admission.leave(address, at: now)
         effects.observe(.connectionClosed(id, reason: reason))
+        noteIfDrained(into: &effects)
     }
 
     /// Legal but pointless behaviour spends a budget.

@@ -93,7 +93,7 @@ extension PoolMachine {
             timers.set(.vardiff(index), now)
         }
         channels[index]!.batch.add(sequenceNumber: share.sequenceNumber, difficulty: difficulty)
-        if channels[index]!.batch.count >= configuration.shareBatchSize {
+        if channels[index]!.batch.count >= configuration.shareBatchSize || drain != nil {
             acknowledge(index, on: place)
         } else if !channels[index]!.isAcknowledgementQueued {
             channels[index]!.isAcknowledgementQueued = true
@@ -101,7 +101,7 @@ extension PoolMachine {
         }
     }
 
-    private mutating func acknowledge(_ index: Int, on place: Int) {
+    mutating func acknowledge(_ index: Int, on place: Int) {
         guard let message = channels[index]!.batch.take(channelID: channels[index]!.key.channel) else {
             return
         }

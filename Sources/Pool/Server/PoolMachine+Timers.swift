@@ -12,6 +12,7 @@ extension PoolMachine {
                 dropTemplateProvider("the template provider did not get ready", at: now, into: &effects)
             case .refreshJob: refreshJob(at: now, into: &effects)
             case .heldCustomJobs: heldCustomJobsOverdue(at: now, into: &effects)
+            case .drained: drainOverdue(into: &effects)
             case .connection(let id): connectionOverdue(id, into: &effects)
             case .vardiff(let index): lookAtVardiff(index, at: now, into: &effects)
             }

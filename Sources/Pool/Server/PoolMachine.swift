@@ -44,11 +44,14 @@ public struct PoolMachine: Machine {
     /// What this call sends on the connection it is about; flushed as one effect.
     var out = ByteWriter(capacity: 1024)
     var totals = PoolTotals()
+    var admission: AdmissionControl
+    var drain: Drain?
 
     public init(_ configuration: PoolConfiguration) {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
+        admission = AdmissionControl(configuration.admission)
         terms = WorkTerms(
             rewards: RewardOutputs(configuration.payout),
             layout: .pool(serverID: configuration.serverID),
@@ -100,7 +103,7 @@ public struct PoolMachine: Machine {
             return
         }
         guard let place = places[id] else { return }
-        forget(place, reason: reason, into: &effects)
+        forget(place, reason: reason, at: now, into: &effects)
     }
 
     public mutating func dialFailed(
@@ -120,6 +123,17 @@ public struct PoolMachine: Machine {
         case .disconnect(let id, let text):
             if let place = places[id] { close(place, .closed(text), into: &effects) }
         case .refreshJob: refreshJob(at: now, into: &effects)
+        case .drain(let host, let port, let grace):
+            startDrain(Drain(host: host, port: port), grace: grace, at: now, into: &effects)
+        case .resume: endDrain()
+        case .reconnect(let id, let host, let port):
+            reconnect(id, host: host, port: port, at: now, into: &effects)
+        case .closeChannel(let key, let reason):
+            closeChannel(key, reason: reason, at: now, into: &effects)
+        case .setTarget(let key, let target): pin(key, to: target, at: now, into: &effects)
+        case .changePrefix(let key): changePrefix(key, at: now, into: &effects)
+        case .ban(let address, let time): ban(address, for: time, at: now, into: &effects)
+        case .liftBan(let address): admission.lift(address)
         }
     }
 

@@ -8,6 +8,14 @@ public enum PoolObservation: Sendable, Equatable {
     /// SetupConnection was accepted. `flags` are the client's.
     case connectionReady(ConnectionID, vendor: String, hardware: String, firmware: String, flags: UInt32)
     case connectionClosed(ConnectionID, reason: CloseReason)
+    /// An address that may not connect, or not now.
+    case connectionRefused(from: String, reason: String)
+    /// Reconnect was sent to so many connections, and nobody new is let in.
+    case draining(connections: Int)
+    /// The last connection of a draining pool is gone.
+    case drained
+    /// A channel keeps its prefix: jobs with the one before are still out.
+    case prefixKept(ChannelKey)
     /// SetupConnection was refused with this code.
     case setupRefused(ConnectionID, code: String)
     /// `nominalHashRate` in hashes per second as announced.

@@ -8,6 +8,8 @@ enum PoolTimer: Hashable, Sendable {
     case refreshJob
     /// The first custom job on a tip that did not come.
     case heldCustomJobs
+    /// The grace of a drain is over.
+    case drained
     /// A connection's handshake, setup or first channel is overdue.
     case connection(ConnectionID)
     /// A channel's place in the table.

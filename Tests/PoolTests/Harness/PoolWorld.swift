@@ -85,6 +85,17 @@ final class PoolWorld {
         return (id, peer)
     }
 
+    func command(_ command: PoolCommand) throws {
+        machine.handle(command, at: now, into: &effects)
+        try pump()
+    }
+
+    /// The peer ends its connection.
+    func leave(_ id: ConnectionID) throws {
+        machine.connectionClosed(id, reason: .peerClosed, at: now, into: &effects)
+        try pump()
+    }
+
     func deliver(_ bytes: [UInt8], on id: ConnectionID) throws {
         machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &effects)
         try drain()
