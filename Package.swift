@@ -74,13 +74,14 @@ let edges: [Target] = [
             "Simulation",
             tomlKit,
         ]),
+    room("Operations", ["JSONText", hummingbird, logging, httpTypes] + nio),
     room("Explorer", ["SansIO", "JSONText", "Bitcoin", hummingbird, mustache, logging, httpTypes] + nio),
     .executableTarget(
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
             "JobDeclaration", "Tap", "Firmware",
-            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", arguments, tomlKit,
+            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
 ]
@@ -103,6 +104,7 @@ let testRooms: [Target] = [
     tests("Runtime", ["Runtime", "SansIO"] + nio),
     tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
+    tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
     tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py"]),
 ]

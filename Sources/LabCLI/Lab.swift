@@ -14,7 +14,7 @@ struct Lab: AsyncParsableCommand {
             Start with `lab up`. Every service binds to 127.0.0.1 unless told otherwise. A role's options can also \
             stand in a TOML file: `lab pool --config pool.toml`, one key per option.
             """,
-        version: "0.1.0",
+        version: LabVersion.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
@@ -69,4 +69,9 @@ enum Failure {
 struct CommandFault: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+}
+
+/// What `--version` and every HTTP interface say.
+enum LabVersion {
+    static let text = "0.1.0"
 }

@@ -28,11 +28,12 @@ struct HouseTests {
             "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
             "Simulation",
         ],
+        "Operations": ["JSONText"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
             "JobDeclaration", "Tap", "Firmware",
-            "Rig", "Simulation", "Runtime", "Experiments", "Explorer",
+            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
 

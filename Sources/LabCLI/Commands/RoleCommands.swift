@@ -92,6 +92,9 @@ struct PoolCommand: AsyncParsableCommand {
             Miners may bring their own jobs. The job declaration server in the pool serves coinbase-only clients; with a \
             node's RPC port it takes whole templates too. With --no-jds it stands elsewhere (`lab jds`), and both need \
             one --jds-secret; without that the pool takes no custom jobs.
+              lab pool --api-port 9090 --api-token secret
+              curl -H 'Authorization: Bearer secret' -d '{"host":"b.example","port":34254}' \\
+                http://127.0.0.1:9090/api/v1/control/drain
             """)
 
     @OptionGroup var role: RoleOptions
@@ -114,6 +117,7 @@ struct PoolCommand: AsyncParsableCommand {
         String?
     @Option(help: "Shares per minute and channel that vardiff aims at.") var sharesPerMinute = 6.0
     @Option(help: "Text in the coinbase, at most 61 bytes.") var signature = "/mining-lab/"
+    @OptionGroup var api: OperationsOptions
 
     func validate() throws {
         guard sharesPerMinute > 0, sharesPerMinute <= 6_000 else {
@@ -149,6 +153,13 @@ struct PoolCommand: AsyncParsableCommand {
         }
         log.note("job declaration client (not available yet) \(pool.jobDeclarationClient)")
         await RoleRunner.run(log, until: stop) { await pool.stop() }
+        log.note(
+            "job declaration (not available yet) \(pool.jobDeclarationServer), \(pool.jobDeclarationClient)")
+        let operations = try await api.serve(PoolOperations(pool: pool), log: log)
+        await RoleRunner.run(log, until: stop) {
+            await operations?.stop()
+            await pool.stop()
+        }
         let counts = observatory.counts
         log.note(
             "\(counts.accepted) shares accepted, \(counts.rejected) rejected, \(counts.blocksFound) blocks")

@@ -117,6 +117,11 @@ final class Observatory: Sendable {
         case .customJobRefused(_, let code): log.note("custom job refused: \(code)")
         case .connectionReady, .jobIssued, .tipChanged, .targetChanged, .customJobAccepted, .customBlockFound:
             break
+        case .connectionRefused(let address, let reason): log.note("\(address) refused: \(reason)")
+        case .draining(let connections): log.note("draining: \(connections) peers were sent away")
+        case .drained: log.note("drained: no connection is left")
+        case .prefixKept(let key): log.note("channel \(key.channel) keeps its prefix: older jobs are out")
+        case .connectionReady, .jobIssued, .tipChanged, .targetChanged: break
         }
     }
 

@@ -34,6 +34,10 @@ struct PoolService: Sendable {
     let jobDeclarationClient: Endpoint
     let authority: AuthorityPublicKey
 
+    var snapshot: PoolSnapshot? {
+        get async { try? await host.query { [world = host.world] in $0.snapshot(at: world.now) } }
+    }
+
     var url: PoolURL { PoolURL(scheme: .stratumV2(authority: authority), endpoint: mining) }
 
     static func start(

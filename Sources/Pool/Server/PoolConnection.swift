@@ -58,6 +58,8 @@ struct PoolConnection: Sendable {
     var heldOpens: [OpenRequest] = []
     var oddities = 0
     var allowance = FrameAllowance()
+    /// Empty before SetupConnection, then one: the box keeps a waiting connection small.
+    var device: [ClientDevice] = []
 
     var traits: Traits? {
         if case .ready(let traits) = phase { return traits }

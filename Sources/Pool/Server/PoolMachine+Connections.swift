@@ -157,6 +157,13 @@ extension PoolMachine {
                 requiresWorkSelection: selectsWork))
         connections[place]!.link.maximumPayload =
             selectsWork ? configuration.limits.frameWithCustomJobs : configuration.limits.frameAfterSetup
+                requiresWorkSelection: message.flags & SetupRules.requiresWorkSelection != 0))
+        connections[place]!.link.maximumPayload = configuration.limits.frameAfterSetup
+        connections[place]!.device = [
+            ClientDevice(
+                vendor: message.vendor, hardware: message.hardwareVersion, firmware: message.firmware,
+                deviceID: message.deviceID, flags: message.flags)
+        ]
         connections[place]!.link.send(
             Common.SetupConnectionSuccess(
                 usedVersion: v2ProtocolVersion,

@@ -17,6 +17,9 @@ public struct PoolSnapshot: Sendable, Equatable {
     public var connections: Int
     public var readyConnections: Int
     /// In the order of the server's table.
+    public var clients: [ClientSnapshot]
+    public var isDraining: Bool
+    /// In the order of the server's table.
     public var channels: [ChannelSnapshot]
     public var isTemplateProviderReady: Bool
     public var tip: Hash256?
@@ -24,6 +27,26 @@ public struct PoolSnapshot: Sendable, Equatable {
     public var jobsHeld: Int
     /// Channel requests that wait for the first template.
     public var heldOpens: Int
+}
+
+/// One connection at one moment.
+public struct ClientSnapshot: Sendable, Equatable {
+    public var id: ConnectionID
+    public var address: String
+    public var isReady: Bool
+    public var device: ClientDevice?
+    public var channels: Int
+    /// Refused requests and frames that mean nothing here.
+    public var oddities: Int
+}
+
+/// What a client says of itself in SetupConnection.
+public struct ClientDevice: Sendable, Equatable {
+    public var vendor: String
+    public var hardware: String
+    public var firmware: String
+    public var deviceID: String
+    public var flags: UInt32
 }
 
 /// One channel at one moment.
@@ -48,11 +71,17 @@ extension PoolMachine {
     /// Everything visible, at `now`. Costs time in proportion to the channels.
     public func snapshot(at now: Instant) -> PoolSnapshot {
         var result = PoolSnapshot(
-            totals: totals, connections: places.count, readyConnections: 0, channels: [],
+            totals: totals, connections: places.count, readyConnections: 0, clients: [],
+            isDraining: drain != nil, channels: [],
             isTemplateProviderReady: templateProvider.isReady, tip: store.tip?.prevHash,
             currentJob: store.currentID, jobsHeld: store.jobs.count, heldOpens: 0)
         for place in connections.indices {
-            guard connections[place] != nil else { continue }
+            guard let connection = connections[place] else { continue }
+            result.clients.append(
+                ClientSnapshot(
+                    id: connection.id, address: connection.address, isReady: connection.traits != nil,
+                    device: connection.device.first, channels: connection.members.count,
+                    oddities: connection.oddities))
             if connections[place]!.traits != nil { result.readyConnections += 1 }
             result.heldOpens += connections[place]!.heldOpens.count
         }
