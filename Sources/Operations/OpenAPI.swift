@@ -55,7 +55,9 @@ enum OpenAPI {
         [
             "get": [
                 "summary": .string(summary), "parameters": .array(parameters),
-                "responses": ["200": ["description": "ok", "content": .object([(type, [:])].asObject)]],
+                "responses": [
+                    "200": ["description": "ok", "content": .object(JSONObject([(type, .object([:]))]))]
+                ],
             ]
         ]
     }
@@ -79,8 +81,4 @@ enum OpenAPI {
             ]
         ]
     }
-}
-
-extension [(String, JSON)] {
-    fileprivate var asObject: JSONObject { JSONObject(self) }
 }

@@ -152,9 +152,6 @@ struct PoolCommand: AsyncParsableCommand {
             log.note("job declaration server \(declaration.url)")
         }
         log.note("job declaration client (not available yet) \(pool.jobDeclarationClient)")
-        await RoleRunner.run(log, until: stop) { await pool.stop() }
-        log.note(
-            "job declaration (not available yet) \(pool.jobDeclarationServer), \(pool.jobDeclarationClient)")
         let operations = try await api.serve(PoolOperations(pool: pool), log: log)
         await RoleRunner.run(log, until: stop) {
             await operations?.stop()

@@ -121,7 +121,6 @@ final class Observatory: Sendable {
         case .draining(let connections): log.note("draining: \(connections) peers were sent away")
         case .drained: log.note("drained: no connection is left")
         case .prefixKept(let key): log.note("channel \(key.channel) keeps its prefix: older jobs are out")
-        case .connectionReady, .jobIssued, .tipChanged, .targetChanged: break
         }
     }
 

@@ -157,8 +157,6 @@ extension PoolMachine {
                 requiresWorkSelection: selectsWork))
         connections[place]!.link.maximumPayload =
             selectsWork ? configuration.limits.frameWithCustomJobs : configuration.limits.frameAfterSetup
-                requiresWorkSelection: message.flags & SetupRules.requiresWorkSelection != 0))
-        connections[place]!.link.maximumPayload = configuration.limits.frameAfterSetup
         connections[place]!.device = [
             ClientDevice(
                 vendor: message.vendor, hardware: message.hardwareVersion, firmware: message.firmware,
