@@ -63,7 +63,8 @@ public enum JSON: Sendable, Equatable {
     }
 }
 
-/// A JSON object in the order of its text. A key that comes twice keeps its first place and its last value.
+/// A JSON object in the order of its text. A key that comes twice in a text is there twice, and is found where it
+/// came first, as Bitcoin Core reads it.
 public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     public private(set) var keys: [String] = []
     private var values: [JSON] = []
@@ -75,7 +76,7 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     }
 
     public init(_ entries: [(String, JSON)]) {
-        for (key, value) in entries { self[key] = value }
+        for (key, value) in entries { append(key, value) }
     }
 
     public var count: Int { keys.count }

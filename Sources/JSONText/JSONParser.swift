@@ -61,7 +61,12 @@ struct JSONParser {
     }
 
     mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x09, 0x0a, 0x0d: offset += 1
+            default: return
+            }
+        }
     }
 
     private func peek() throws(JSONError) -> UInt8 {
@@ -96,7 +101,8 @@ struct JSONParser {
             let key = try string()
             skipSpace()
             try expect(UInt8(ascii: ":"))
-            result[key] = try value(depth: depth + 1)
+            // Without a look for an earlier key of the name, which would make long objects cost the square of them.
+            result.append(key, try value(depth: depth + 1))
             skipSpace()
             if try peek() == UInt8(ascii: "}") { break }
             try expect(UInt8(ascii: ","))

@@ -58,9 +58,23 @@ struct JSONTests {
         #expect(JSON.amount(satoshi: satoshi).text == text)
     }
 
-    @Test("a key that comes twice keeps its place and takes the last value")
+    @Test("a key that comes twice is there twice, and is found where it came first")
     func duplicateKeys() throws {
-        #expect(try JSON.parse(#"{"a":1,"b":2,"a":3}"#).text == #"{"a":3,"b":2}"#)
+        let value = try JSON.parse(#"{"a":1,"b":2,"a":3}"#)
+        #expect(value.text == #"{"a":1,"b":2,"a":3}"#)
+        #expect(value["a"] == 1)
+        #expect(value.objectValue?.count == 3)
+    }
+
+    @Test("an object of a million keys is read as it stands")
+    func manyKeys() throws {
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        for number in 0..<1_000_000 {
+            if number > 0 { text.append(UInt8(ascii: ",")) }
+            text += Array("\"\(number)\":0".utf8)
+        }
+        text.append(UInt8(ascii: "}"))
+        #expect(try JSON.parse(text).objectValue?.count == 1_000_000)
     }
 
     @Test("indented text is what bitcoin-cli prints")

@@ -5,6 +5,10 @@ enum NamedArguments {
     /// `args` holds leading positional ones; members of an options object may stand beside the parameters.
     static func positional(_ object: JSONObject, _ method: RPCMethod) throws(RPCError) -> [JSON] {
         var left = object.entries.map { ($0.key, $0.value) }
+        var seen: Set<String> = []
+        for key in object.keys where !seen.insert(key).inserted {
+            throw .parameter("Parameter \(key) specified multiple times")
+        }
         var out: [JSON] = []
         var hole = 0
         var initialHole = 0
