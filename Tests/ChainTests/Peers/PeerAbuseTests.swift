@@ -133,6 +133,50 @@ import Testing
         #expect(try !peer.messages(&node).map(\.command).contains("reject"))
     }
 
+    /// A block on the node's tip, or on `previous` instead, that holds these transactions.
+    private static func block(
+        on node: borrowing NodeUnderTest, holding transactions: [Transaction] = [], previous: Hash256? = nil
+    ) -> Block {
+        var template = BlockTemplate(on: node.machine.chain, from: Mempool())
+        template.replaceTransactions(transactions)
+        var block = template.block(
+            coinbase: template.coinbase(paying: .anyone, extra: [7], value: 0),
+            time: template.time(at: 1_700_020_000))
+        if let previous { block.header.previousBlockHash = previous }
+        while !template.target.isMet(by: block.hash) { block.header.nonce += 1 }
+        return block
+    }
+
+    @Test("Who sends a longer chain on a block that spends twice is dropped, and the chain stays")
+    func invalidAncestor() throws {
+        var node = NodeUnderTest()
+        node.handle(.generate(count: 101, script: .anyone, maxTries: 1_000_000))
+        let coinbase = try #require(node.machine.chain.block(node.machine.chain.active[1])).transactions[0]
+        func spend(_ value: Int64) -> Transaction {
+            Transaction(
+                version: 2,
+                inputs: [TransactionInput(previousOutput: OutPoint(txid: coinbase.txid, index: 0))],
+                outputs: [TransactionOutput(value: value, scriptPubKey: .anyone)], lockTime: 0)
+        }
+        node.handle(.submitBlock(Self.block(on: node, holding: [spend(1_000_000)]).bytes()))
+        #expect(node.machine.chain.height == 102)
+        let double = Self.block(on: node, holding: [spend(2_000_000)])
+        node.handle(.generate(count: 1, script: .anyone, maxTries: 1_000))
+        let better = Self.block(on: node, previous: double.hash)
+        let tip = node.machine.chain.tip.hash
+        let culprit = try PeerTests.connected(&node)
+        let bystander = try PeerTests.connected(&node)
+        culprit.say("block", to: &node) { double.encode(into: &$0) }
+        // It has no more work than the tip, so nobody looked at what it spends.
+        #expect(node.closed[culprit.id.raw] == nil)
+        culprit.say("block", to: &node) { better.encode(into: &$0) }
+        #expect(
+            node.closed[culprit.id.raw]
+                == .closed("invalid block built upon: bad-txns-inputs-missingorspent"))
+        #expect(node.closed[bystander.id.raw] == nil)
+        #expect(node.machine.chain.tip.hash == tip)
+    }
+
     @Test("An address that misbehaved may not take the last places, and a banned one none")
     func bans() throws {
         var configuration = NodeUnderTest.configuration()
