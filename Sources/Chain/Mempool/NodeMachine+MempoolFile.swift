@@ -52,8 +52,7 @@ extension NodeMachine {
         mempoolLoad = nil
         for (txid, delta) in load.file.deltas { mempool.prioritise(txid, by: delta) }
         for txid in load.file.unbroadcast where mempool[txid] != nil {
-            mempool.unbroadcast.insert(txid)
-            if peers.unbroadcast.count < ChainLimits.unbroadcast { peers.unbroadcast.append(txid) }
+            keepBroadcasting(txid, at: peerTime(now))
         }
         effects.observe(
             .mempoolLoaded(accepted: load.accepted, of: load.file.waiting.count, fault: nil))

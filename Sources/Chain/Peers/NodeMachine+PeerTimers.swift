@@ -143,7 +143,7 @@ extension PeerSet {
         }
         consider(nextDownloadCheck)
         consider(requests.nextDeadline)
-        if !unbroadcast.isEmpty { consider(nextRebroadcast) }
+        consider(nextRebroadcast)
         return next == .distantFuture ? nil : next
     }
 }

@@ -121,8 +121,9 @@ extension NodeMachine {
                     continue
                 }
                 guard let index = peers.index(order.peer) else { continue }
-                let entry = InventoryEntry(
-                    order.isWitnessID ? .witnessTransaction : .transactionWithWitness, order.hash)
+                let plain: InventoryKind =
+                    peers.list[index].hasWitnesses ? .transactionWithWitness : .transaction
+                let entry = InventoryEntry(order.isWitnessID ? .witnessTransaction : plain, order.hash)
                 if let place = batches.firstIndex(where: { $0.index == index }) {
                     batches[place].entries.append(entry)
                 } else {
@@ -202,10 +203,7 @@ extension NodeMachine {
         into effects: inout EffectBuffer<NodeObservation>
     ) {
         let time = peerTime(now)
-        if isOwn, !peers.isBusy, peers.unbroadcast.count < ChainLimits.unbroadcast {
-            peers.unbroadcast.append(transaction.txid)
-            peers.nextRebroadcast = peers.nextRebroadcast ?? time + .minutes(10)
-        }
+        if isOwn, !peers.isBusy { keepBroadcasting(transaction.txid, at: time) }
         guard !peers.list.isEmpty else { return }
         let wasBusy = beginPeers()
         for index in peers.list.indices where peers.list[index].isUp {
@@ -217,18 +215,24 @@ extension NodeMachine {
         endPeers(wasBusy, at: now, into: &effects)
     }
 
+    /// Remembers a transaction of our own until a peer fetches it.
+    mutating func keepBroadcasting(_ txid: Hash256, at time: Instant) {
+        guard mempool.unbroadcast.count < ChainLimits.unbroadcast else { return }
+        mempool.unbroadcast.insert(txid)
+        peers.nextRebroadcast = peers.nextRebroadcast ?? time + .minutes(10)
+    }
+
     /// What this node sent and nobody fetched is announced again every ten to fifteen minutes.
     mutating func rebroadcast(at time: Instant) {
         guard let next = peers.nextRebroadcast, next <= time else { return }
-        peers.unbroadcast = peers.unbroadcast.filter { mempool[$0] != nil }
-        for txid in peers.unbroadcast {
+        for txid in mempool.unbroadcast.sorted(by: { $0.precedes($1) }) {
             for index in peers.list.indices
             where peers.list[index].isUp && peers.list[index].wantsTransactions {
                 peers.list[index].relay.queue(txid)
             }
         }
         peers.nextRebroadcast =
-            peers.unbroadcast.isEmpty
+            mempool.unbroadcast.isEmpty
             ? nil : time + .minutes(10) + .milliseconds(peers.random.below(300_000))
     }
 
@@ -282,7 +286,6 @@ extension NodeMachine {
         let isWitnessID = entry.kind == .witnessTransaction
         let found = isWitnessID ? mempool.entry(wtxid: entry.hash) : mempool[entry.hash]
         if let found, found.sequence < peers.list[index].relay.announcedSequence {
-            peers.unbroadcast.removeAll { $0 == found.txid }
             mempool.unbroadcast.remove(found.txid)
             return found.transaction
         }

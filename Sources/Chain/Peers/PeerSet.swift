@@ -46,8 +46,7 @@ struct PeerSet: Sendable {
     var inventoryThatAsked: Hash256?
     /// When the incoming peers' next announcements go out: one time for all (privacy).
     var nextInboundInventory = Instant.start
-    /// Transactions of this node that no peer fetched yet.
-    var unbroadcast: [Hash256] = []
+    /// When what the pool holds of our own and nobody fetched is announced again.
     var nextRebroadcast: Instant?
     /// Transactions that left the pool or never entered, for compact blocks.
     var extra = ExtraTransactions()
@@ -62,8 +61,8 @@ struct PeerSet: Sendable {
     init(_ configuration: NodeConfiguration) {
         magic = configuration.network.magic
         userAgent = Self.userAgent(configuration)
-        var services =
-            PeerServices.network | PeerServices.witness | PeerServices.networkLimited
+        var services = PeerServices.witness | PeerServices.networkLimited
+        if configuration.chain.pruning == .off { services |= PeerServices.network }
         if configuration.peerBlockFilters { services |= PeerServices.compactFilters }
         if configuration.v2Transport { services |= PeerServices.v2Transport }
         self.services = services
@@ -91,14 +90,22 @@ struct PeerSet: Sendable {
         _ command: PeerCommand, to index: Int, at time: Instant,
         into effects: inout EffectBuffer<NodeObservation>, _ body: (inout ByteWriter) -> Void = { _ in }
     ) {
+        say(command.rawValue, to: index, at: time, into: &effects, body)
+    }
+
+    /// A message of any name, known or not.
+    mutating func say(
+        _ command: String, to index: Int, at time: Instant,
+        into effects: inout EffectBuffer<NodeObservation>, _ body: (inout ByteWriter) -> Void
+    ) {
         guard list[index].closing == nil else { return }
         var size = 0
         effects.send(on: list[index].id) { writer in
             let start = writer.count
-            list[index].transport.write(command.rawValue, into: &writer, body)
+            list[index].transport.write(command, into: &writer, body)
             size = writer.count - start
         }
-        list[index].traffic.countSent(command.rawValue, size, at: time)
+        list[index].traffic.countSent(command, size, at: time)
     }
 
     /// Sends what version 2's key exchange has to send.

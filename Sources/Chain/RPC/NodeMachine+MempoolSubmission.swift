@@ -30,7 +30,6 @@ extension NodeMachine {
         try checkBurn(sent, limit: burnLimit)
         let limit = Policy.fee(rate: try rateMax(call, 1), virtualSize: sent.virtualSize)
         if let held = mempool[sent.txid] {
-            mempool.unbroadcast.insert(sent.txid)
             // Peers that came later hear of the one that is held, whatever witness was sent now.
             relay(held.transaction, at: call.now, into: &effects)
             return .string(sent.txid.displayHex)
@@ -51,7 +50,6 @@ extension NodeMachine {
             }
             throw error.kind == .missingInputs ? .verify(error.reason) : .rejected(error.text)
         }
-        mempool.unbroadcast.insert(sent.txid)
         return .string(sent.txid.displayHex)
     }
 
@@ -169,7 +167,7 @@ extension NodeMachine {
             package: package, rateMax: limit == 0 ? nil : limit, at: call.now, into: &effects)
         var results = JSONObject()
         for sent in package {
-            if mempool[sent.txid] != nil { mempool.unbroadcast.insert(sent.txid) }
+            if mempool[sent.txid] != nil { keepBroadcasting(sent.txid, at: peerTime(call.now)) }
             var object: JSONObject = ["txid": .string(sent.txid.displayHex)]
             switch verdict.results[sent.wtxid] {
             case .accepted(let found, let rate, let includes):

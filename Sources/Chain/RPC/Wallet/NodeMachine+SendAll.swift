@@ -7,12 +7,7 @@ extension NodeMachine {
     mutating func sendAll(
         _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
-        let options = WalletOptions(call[4]?.objectValue)
-        try options.check(WalletOptions.common)
-        let fee = try FeeChoice.rate(
-            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
-            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue,
-            fallback: configuration.walletFeeRate)
+        let (options, fee) = try WalletOptions.ofSending(call, fallback: configuration.walletFeeRate)
         // Recipients without an amount share what is left.
         var open: [String] = []
         var entries: [JSON] = []

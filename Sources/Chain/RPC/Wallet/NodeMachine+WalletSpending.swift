@@ -3,16 +3,17 @@ import JSONText
 import SansIO
 
 extension RPCMethod {
-    private static let fundOptions =
-        "obj(add_inputs:bool,include_unsafe:bool,minconf:num,maxconf:num,changeAddress:str,"
+    private static let fundOptions = "obj(input_weights:arr," + sharedOptions
+    private static let sharedOptions =
+        "add_inputs:bool,include_unsafe:bool,minconf:num,maxconf:num,changeAddress:str,"
         + "changePosition:num,change_type:str,includeWatching:bool,lockUnspents:bool,fee_rate,feeRate,"
-        + "subtractFeeFromOutputs:arr,input_weights:arr,max_tx_weight:num,conf_target:num,"
+        + "subtractFeeFromOutputs:arr,max_tx_weight:num,conf_target:num,"
         + "estimate_mode:str,replaceable:bool,solving_data:obj)?"
     private static let sendOptions =
         "options:obj(add_inputs:bool,include_unsafe:bool,add_to_wallet:bool,change_address:str,"
         + "change_position:num,change_type:str,fee_rate,include_watching:bool,inputs:arr,locktime:num,"
         + "lock_unspents:bool,psbt:bool,subtract_fee_from_outputs:arr,solving_data:obj,max_tx_weight:num,"
-        + "replaceable:bool,minconf:num,maxconf:num)?"
+        + "replaceable:bool,minconf:num,maxconf:num,conf_target:num,estimate_mode:str)?"
 
     static let walletSpending: [RPCMethod] = [
         RPCMethod(
@@ -31,7 +32,7 @@ extension RPCMethod {
         RPCMethod(
             wallet: "psbtbumpfee",
             "txid:hex options:obj(conf_target:num,fee_rate,replaceable:bool,"
-                + "estimate_mode:str,outputs:arr,original_change_index:num)?",
+                + "estimate_mode:str,outputs:arr,original_change_index:num,psbt_version:num)?",
             "As bumpfee, to a PSBT."
         ) { node, wallet, call, effects throws(RPCError) in
             try node.bumpFee(wallet, call, asPSBT: true, into: &effects)
@@ -45,7 +46,8 @@ extension RPCMethod {
             wallet: "sendall",
             "recipients:arr conf_target:num? estimate_mode:str? fee_rate:amount? options:obj(add_to_wallet:bool,"
                 + "fee_rate,include_watching:bool,inputs:arr,locktime:num,lock_unspents:bool,psbt:bool,"
-                + "send_max:bool,minconf:num,maxconf:num,version:num,solving_data:obj,replaceable:bool)?",
+                + "send_max:bool,minconf:num,maxconf:num,version:num,solving_data:obj,replaceable:bool,"
+                + "conf_target:num,estimate_mode:str)?",
             "Sends all that the wallet has."
         ) { node, wallet, call, effects throws(RPCError) in try node.sendAll(wallet, call, into: &effects) },
         RPCMethod(
@@ -64,7 +66,7 @@ extension RPCMethod {
         },
         RPCMethod(
             wallet: "walletcreatefundedpsbt",
-            "inputs:arr? outputs:any locktime:num? options:\(fundOptions) bip32derivs:bool? version:num? "
+            "inputs:arr? outputs:any locktime:num? options:obj(\(sharedOptions) bip32derivs:bool? version:num? "
                 + "psbt_version:num?",
             "Makes a PSBT of outputs and of inputs that suffice for them."
         ) { node, wallet, call, _ throws(RPCError) in try node.createFundedPSBT(wallet, call) },
@@ -237,7 +239,6 @@ extension NodeMachine {
             }
             throw .wallet("Error: The transaction was rejected! Reason given: \(error.reason)")
         }
-        mempool.unbroadcast.insert(transaction.txid)
         guard !notes.isEmpty, let number = wallets.wallets[wallet].transactionIndex[transaction.txid] else {
             return
         }
@@ -364,12 +365,7 @@ extension NodeMachine {
             isWitness == nil || isWitness == true ? try? Transaction(bytes: bytes) : nil,
         ]
         guard let given = readings.compactMap({ $0 }).first else { throw .decode("TX decode failed") }
-        let options = WalletOptions(call[1]?.objectValue)
-        try options.check(WalletOptions.common)
-        let fee = try FeeChoice.rate(
-            feeRate: options["fee_rate"], target: options["conf_target"],
-            mode: options["estimate_mode"]?.stringValue, old: options["feeRate"],
-            fallback: configuration.walletFeeRate)
+        let (options, fee) = try WalletOptions.ofFunding(call[1], fallback: configuration.walletFeeRate)
         let payments = given.outputs.map { TransactionDraft.Payment(output: $0, address: nil) }
         var request = try request(wallet, payments, options, inputs: given.inputs, feeRate: fee.rate)
         request.addsInputs = try options.bool("add_inputs", default: true)
@@ -393,12 +389,7 @@ extension NodeMachine {
     }
 
     fileprivate mutating func createFundedPSBT(_ wallet: Int, _ call: RPCArguments) throws(RPCError) -> JSON {
-        let options = WalletOptions(call[3]?.objectValue)
-        try options.check(WalletOptions.common)
-        let fee = try FeeChoice.rate(
-            feeRate: options["fee_rate"], target: options["conf_target"],
-            mode: options["estimate_mode"]?.stringValue, old: options["feeRate"],
-            fallback: configuration.walletFeeRate)
+        let (options, fee) = try WalletOptions.ofFunding(call[3], fallback: configuration.walletFeeRate)
         let payments = try TransactionDraft.payments(
             call[1], network: configuration.network.addressNetwork)
         let lock = try TransactionDraft.lockTime(call[2])
@@ -440,12 +431,7 @@ extension NodeMachine {
     fileprivate mutating func send(
         _ wallet: Int, _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
-        let options = WalletOptions(call[4]?.objectValue)
-        try options.check(WalletOptions.common)
-        let fee = try FeeChoice.rate(
-            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
-            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue,
-            fallback: configuration.walletFeeRate)
+        let (options, fee) = try WalletOptions.ofSending(call, fallback: configuration.walletFeeRate)
         let payments = try TransactionDraft.payments(
             call[0], network: configuration.network.addressNetwork)
         let lock = try TransactionDraft.lockTime(options["locktime"])

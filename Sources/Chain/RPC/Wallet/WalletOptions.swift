@@ -56,6 +56,32 @@ struct WalletOptions {
     }
 }
 
+extension WalletOptions {
+    /// The options of send and sendall, and the fee that their parameters or these name; not both.
+    static func ofSending(
+        _ call: RPCArguments, fallback: Int64
+    ) throws(RPCError) -> (options: WalletOptions, fee: (rate: Int64, isExplicit: Bool)) {
+        let options = WalletOptions(call[4]?.objectValue)
+        try options.check(common)
+        let fee = try FeeChoice.rate(
+            feeRate: call[3] ?? options["fee_rate"], target: call[1] ?? options["conf_target"],
+            mode: try call.optionalString(2) ?? options["estimate_mode"]?.stringValue, fallback: fallback)
+        return (options, fee)
+    }
+
+    /// The options of fundrawtransaction and walletcreatefundedpsbt, and the fee that they name.
+    static func ofFunding(
+        _ object: JSON?, fallback: Int64
+    ) throws(RPCError) -> (options: WalletOptions, fee: (rate: Int64, isExplicit: Bool)) {
+        let options = WalletOptions(object?.objectValue)
+        try options.check(common)
+        let fee = try FeeChoice.rate(
+            feeRate: options["fee_rate"], target: options["conf_target"],
+            mode: options["estimate_mode"]?.stringValue, old: options["feeRate"], fallback: fallback)
+        return (options, fee)
+    }
+}
+
 /// What a payment is to cost.
 enum FeeChoice {
     /// In satoshi per 1000 virtual bytes, of the parameters that all spending methods share.

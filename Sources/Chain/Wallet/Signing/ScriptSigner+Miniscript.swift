@@ -4,27 +4,32 @@ extension ScriptSigner {
     /// What satisfies a witness script that has none of the classic forms; nil if it is no miniscript or
     /// something is missing.
     mutating func miniscript(_ script: Script) -> [[UInt8]]? {
-        var keys: [[UInt8]] = []
-        var missing: [Hash160] = []
-        func place(_ key: [UInt8]) -> Int {
-            keys.append(key)
-            return keys.count - 1
-        }
-        let found = Miniscript.infer(
-            script, .witnessScript, key: { PublicKey(bytes: $0) == nil ? nil : place($0) },
-            keyHash: { hash in
-                if let key = publicKey(hash) { return place(key) }
-                missing.append(hash)
-                return nil
-            })
-        data.missingKeys += missing
-        guard let found else { return nil }
-        return satisfy(found, script, keys, leaf: nil)
+        let read = Self.infer(
+            script, .witnessScript, isKey: { PublicKey(bytes: $0) != nil }, key: { publicKey($0) })
+        data.missingKeys += read.missing
+        guard let found = read.found else { return nil }
+        return satisfy(found, script, read.keys, leaf: nil)
     }
 
     /// What satisfies a leaf of a taproot output.
     mutating func tapscript(_ bytes: [UInt8]) -> [[UInt8]]? {
         let script = Script(bytes)
+        let read = Self.infer(
+            script, .tapscript, isKey: { $0.count == 32 },
+            key: { hash in
+                knowledge.tapscriptKey(hash) ?? data.tapOrigins.keys.first { hash160($0) == hash }
+            })
+        data.missingKeys += read.missing
+        guard let found = read.found else { return nil }
+        return satisfy(found, script, read.keys, leaf: TaprootSpend.Leaf(script: bytes).hash)
+    }
+
+    /// The miniscript that a script is, if it is one, the keys that it names in order, and the hashes of keys that
+    /// nobody knows.
+    private static func infer(
+        _ script: Script, _ context: Miniscript.Context, isKey: ([UInt8]) -> Bool,
+        key known: (Hash160) -> [UInt8]?
+    ) -> (found: Miniscript?, keys: [[UInt8]], missing: [Hash160]) {
         var keys: [[UInt8]] = []
         var missing: [Hash160] = []
         func place(_ key: [UInt8]) -> Int {
@@ -32,17 +37,13 @@ extension ScriptSigner {
             return keys.count - 1
         }
         let found = Miniscript.infer(
-            script, .tapscript, key: { $0.count == 32 ? place($0) : nil },
+            script, context, key: { isKey($0) ? place($0) : nil },
             keyHash: { hash in
-                let known =
-                    knowledge.tapscriptKey(hash) ?? data.tapOrigins.keys.first { hash160($0) == hash }
-                if let known { return place(known) }
+                if let key = known(hash) { return place(key) }
                 missing.append(hash)
                 return nil
             })
-        data.missingKeys += missing
-        guard let found else { return nil }
-        return satisfy(found, script, keys, leaf: TaprootSpend.Leaf(script: bytes).hash)
+        return (found, keys, missing)
     }
 
     private mutating func satisfy(
