@@ -184,8 +184,10 @@ public final class DataDirectory: @unchecked Sendable {
     public func path(_ name: String) -> String { root + "/" + name }
 
     /// Writes a file whole: under a temporary name, then renamed.
-    public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
-        let temporary = "\(path).tmp-\(getpid())"
+    public static func write(
+        _ bytes: [UInt8], to path: String, mode: mode_t = 0o600, temporary: String? = nil
+    ) throws {
+        let temporary = temporary ?? "\(path).tmp-\(getpid())"
         let file = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard file >= 0 else { throw StoreError("cannot write", path: temporary) }
         var offset = 0

@@ -14,8 +14,19 @@ enum RPCWait: Sendable, Equatable {
     case time(Instant)
     /// The content of a file, which the driver hands in.
     case file(path: String)
+    /// The driver to write a file.
+    case writing(RPCFile)
     /// A tip at this height or above.
     case height(Int, until: Instant?)
+}
+
+/// A file that a call has the driver write, with the answer that the call gets then.
+struct RPCFile: Sendable, Equatable {
+    var path: String
+    var bytes: [UInt8]
+    var answer: JSON
+    /// An older file of that name goes.
+    var replaces = false
 }
 
 extension NodeMachine {
@@ -32,16 +43,25 @@ extension NodeMachine {
         _ call: JSON, _ request: HTTPRequest, wallet: String?, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) -> Holding {
-        guard let name = call["method"]?.stringValue, let method = RPCMethod.named(name),
+        guard configuration.warmup == nil, let name = call["method"]?.stringValue,
+            let method = RPCMethod.named(name),
             let hold = method.hold, let index = rpc.index(id),
             let arguments = try? RPCArguments(method, call["params"] ?? .null, wallet: wallet, at: now),
-            let wait = try? hold(self, arguments), !isOver(wait, at: now)
+            var wait = try? hold(self, arguments), !isOver(wait, at: now), !isBusy(wait)
         else { return .answersNow }
         guard rpc.heldCount < min(configuration.rpc.callsHeldMax, ChainLimits.longPolls) else {
             return .tooMany
         }
+        var answer: JSON?
+        if case .writing(let file) = wait {
+            answer = file.answer
+            effects.observe(
+                .fileWriteRequested(path: file.path, bytes: file.bytes, replaces: file.replaces))
+            wait = .writing(RPCFile(path: file.path, bytes: [], answer: .null))
+        }
         rpc.connections[index].held = RPCServer.HeldCall(
-            call: call, wallet: wallet, keepsAlive: request.keepsAlive, wait: wait, since: now)
+            call: call, wallet: wallet, keepsAlive: request.keepsAlive, wait: wait, since: now, answer: answer
+        )
         if case .file(let path) = wait { effects.observe(.fileRequested(path: path)) }
         if let check = nextCheck(of: wait, at: now) {
             timers.set(.longPoll, min(timers.deadline(of: .longPoll) ?? .distantFuture, check))
@@ -57,7 +77,16 @@ extension NodeMachine {
         case .tip(let tip, let until): tip == chain.tip.hash || (until.map { $0 <= now } ?? false)
         case .time(let until): until <= now
         case .file(let path): rpc.files[path] != nil
+        case .writing(let file): rpc.written[file.path] != nil
         case .height(let height, let until): chain.height >= height || (until.map { $0 <= now } ?? false)
+        }
+    }
+
+    /// Whether another call has the same file written.
+    private func isBusy(_ wait: RPCWait) -> Bool {
+        guard case .writing(let file) = wait else { return false }
+        return rpc.connections.contains {
+            if case .writing(let other) = $0.held?.wait { other.path == file.path } else { false }
         }
     }
 
@@ -65,7 +94,7 @@ extension NodeMachine {
         switch wait {
         case .template(_, _, let poolMatters): poolMatters > now ? poolMatters : now + .seconds(10)
         case .time(let until): until
-        case .file: nil
+        case .file, .writing: nil
         case .tipOtherThan(_, let until), .tip(_, let until), .height(_, let until): until
         }
     }
@@ -92,6 +121,8 @@ extension NodeMachine {
     ) {
         guard let index = rpc.index(id), let held = rpc.connections[index].held else { return }
         rpc.connections[index].held = nil
+        rpc.prepared = held.answer
+        defer { rpc.prepared = nil }
         let answer = one(held.call, wallet: held.wallet, at: now, into: &effects)
         reply(answer, held.keepsAlive, on: id, into: &effects)
         rpcActive(id, at: now)
@@ -101,8 +132,10 @@ extension NodeMachine {
     /// Answers every held call with what is so now, as the node is about to stop.
     mutating func answerHeldCalls(at now: Instant, into effects: inout EffectBuffer<NodeObservation>) {
         let held = rpc.connections.filter { connection in
-            if case .file = connection.held?.wait { return false }
-            return connection.held != nil
+            switch connection.held?.wait {
+            case nil, .file, .writing: false
+            default: true
+            }
         }
         for connection in held { answerHeld(connection.id, at: now, into: &effects) }
     }

@@ -4,11 +4,28 @@ import SansIO
 
 extension RPCMethod {
     static let mempoolFiles: [RPCMethod] = [
-        RPCMethod("savemempool", in: "Blockchain", "Writes the memory pool to disk.") {
-            node, _, effects throws(RPCError) in
+        RPCMethod(
+            "savemempool", in: "Blockchain", "Writes the memory pool to disk.",
+            hold: { node, _ throws(RPCError) in
+                let path = node.configuration.mempoolPath
+                guard node.mempoolLoad == nil, node.configuration.rpc.readsFiles else { return nil }
+                return .writing(
+                    RPCFile(
+                        path: path, bytes: node.mempoolFile.bytes(), answer: ["filename": .string(path)],
+                        replaces: true))
+            }
+        ) { node, _, effects throws(RPCError) in
             guard node.mempoolLoad == nil else { throw .misc("The mempool was not loaded yet") }
+            let path = node.configuration.mempoolPath
+            if let answer = node.rpc.prepared {
+                guard node.rpc.written[path] == .some(nil) else {
+                    throw .misc("Unable to dump mempool to disk")
+                }
+                return answer
+            }
+            // One of several calls in a batch does not wait.
             effects.observe(.mempoolSaveRequested(node.mempoolFile.bytes()))
-            return ["filename": .string(node.configuration.mempoolPath)]
+            return ["filename": .string(path)]
         },
         RPCMethod(
             "importmempool",
@@ -35,6 +52,16 @@ extension NodeMachine {
         rpc.files[path] = nil
     }
 
+    /// The driver wrote a file for a call, or could not.
+    mutating func fileWritten(
+        _ path: String, _ fault: FileWriteFault?, at now: Instant,
+        into effects: inout EffectBuffer<NodeObservation>
+    ) {
+        rpc.written[path] = .some(fault)
+        checkLongPolls(at: now, into: &effects)
+        rpc.written[path] = nil
+    }
+
     fileprivate mutating func importMempool(
         _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
     ) throws(RPCError) -> JSON {
@@ -59,7 +86,9 @@ extension NodeMachine {
             for (txid, delta) in file.deltas { mempool.prioritise(txid, by: delta) }
         }
         if isOn("apply_unbroadcast_set", default: false) {
-            for txid in file.unbroadcast where mempool[txid] != nil { mempool.unbroadcast.insert(txid) }
+            for txid in file.unbroadcast where mempool[txid] != nil {
+                keepBroadcasting(txid, at: peerTime(call.now))
+            }
         }
         return [:]
     }

@@ -235,6 +235,7 @@ extension NodeMachine {
         case .array, .object, .null: break
         default: throw .invalidRequest("Params must be an array or object")
         }
+        if let status = configuration.warmup { throw RPCError(code: -28, message: status) }
         guard let method = RPCMethod.named(name), configuration.hasWallets || method.category != "Wallet"
         else {
             throw .methodNotFound

@@ -6,7 +6,7 @@ extension RPCMethod {
         blockchain + control + generating + mining + rawTransactions + utilities
         + chainStatistics + coinStatistics + proofs + waiting + scripts
         + notifications + diagnostics + scans + feeEstimates + mempoolFiles
-        + mempool + mempoolSubmission
+        + mempool + mempoolSubmission + coinSnapshots + descriptions
         + network
         + wallet + partiallySigned + scriptUtilities
 
@@ -59,7 +59,9 @@ extension RPCMethod {
         var rows: [JSON] = []
         for method in all {
             for (place, parameter) in method.parameters.enumerated() {
-                let isText = parameter.kind == .string || parameter.kind == .hex
+                // What echo gives back is not read, as far as Core's table says.
+                let isEcho = method.name.hasPrefix("echo")
+                let isText = parameter.kind == .string || parameter.kind == .hex || isEcho
                 for name in parameter.names {
                     rows.append([.string(method.name), .int(place), .string(name), .bool(isText)])
                 }

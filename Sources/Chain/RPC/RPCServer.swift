@@ -27,6 +27,8 @@ struct RPCServer: Sendable {
         var keepsAlive: Bool
         var wait: RPCWait
         var since: Instant
+        /// What it will be told when its file is written.
+        var answer: JSON?
     }
 
     /// The log's categories that are on.
@@ -39,6 +41,11 @@ struct RPCServer: Sendable {
 
     /// Files that calls asked for, until these calls are answered; nil content for what cannot be read.
     var files: [String: [UInt8]?] = [:]
+
+    /// Files that calls had written, until these calls are answered, and why not if they were not.
+    var written: [String: FileWriteFault?] = [:]
+    /// The answer of the call that is being answered, made when its file was.
+    var prepared: JSON?
 
     /// In the order of arrival.
     var connections: [Connection] = []

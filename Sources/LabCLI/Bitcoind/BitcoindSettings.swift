@@ -63,7 +63,9 @@ struct BitcoindSettings {
         }
         try options.read(String(decoding: data, as: UTF8.self), file: path)
         let folder = (path as NSString).deletingLastPathComponent
-        for name in options.includes(on: try options.networkName()) {
+        let network = try options.networkName()
+        let names = options.includes(on: network)
+        for name in names {
             let included = absolute(name, in: folder)
             if isDirectory(included) {
                 throw OptionError("Included config file \"\(included)\" is a directory.")
@@ -72,6 +74,10 @@ struct BitcoindSettings {
                 throw OptionError("Failed to include configuration file \(name)")
             }
             try options.read(String(decoding: data, as: UTF8.self), file: name)
+        }
+        for name in options.includes(on: network) where !names.contains(name) {
+            let warning = "-includeconf cannot be used from included files; ignoring -includeconf=\(name)"
+            FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
         }
     }
 

@@ -44,11 +44,21 @@ final class NodeFiles: Sendable {
     func observe(_ observation: NodeObservation) {
         switch observation {
         case .mempoolSaveRequested(let bytes): try? DataDirectory.write(bytes, to: savePath)
+        case .fileWriteRequested(let path, let bytes, let replaces):
+            let fault = Self.write(bytes, to: path, replaces: replaces)
+            host.withLock { $0 }?.send(.fileWritten(path: path, fault: fault))
         case .fileRequested(let path):
             let content = FileManager.default.contents(atPath: path).map { [UInt8]($0) }
             host.withLock { $0 }?.send(.fileRead(path: path, content: content))
         default: break
         }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, replaces: Bool) -> FileWriteFault? {
+        if !replaces, FileManager.default.fileExists(atPath: path) { return .exists }
+        let temporary = path + (replaces ? ".new" : ".incomplete")
+        do { try DataDirectory.write(bytes, to: path, temporary: temporary) } catch { return .refused }
+        return nil
     }
 
     /// Before the end: everything that the node knows becomes durable.

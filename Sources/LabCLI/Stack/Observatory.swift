@@ -89,7 +89,7 @@ final class Observatory: Sendable {
         case .mempoolLoaded(let accepted, let count, nil):
             if count > 0 { log.note("\(accepted) of \(count) transactions back in the mempool") }
         case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested, .mempoolSaveRequested,
-            .bansChanged, .fileRequested, .walletTransaction:
+            .bansChanged, .fileRequested, .fileWriteRequested, .walletTransaction:
             break
         }
     }
