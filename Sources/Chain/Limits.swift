@@ -111,6 +111,18 @@ public enum ChainLimits {
     public static let uncommittedAge = Interval.milliseconds(500)
     /// Storage: bytes between two commits of a rebuild: what an interruption costs.
     static let rebuildCommitBytes = 64 << 20
+    /// Storage: blocks below the tip that are never forgotten (Core's MIN_BLOCKS_TO_KEEP): reorganisations and peers
+    /// that fell behind need them.
+    public static let blocksKept = 288
+    /// Storage: height from which on blocks may be forgotten (Core, off mainnet).
+    public static let pruneAfterHeight = 1_000
+    /// Storage: the least room that a target of -prune may leave, in MiB (Core: 288 blocks with undo data, orphans).
+    public static let pruneTargetMin: Int64 = 550
+    /// Storage: bytes that block and undo files may grow by between two looks at the room they take (Core allocates
+    /// 16 MiB of blocks and 1 MiB of undo data at a time).
+    static let pruneBuffer = 17 << 20
+    /// Storage: bytes of a block that is still to come, for a guess while the chain is downloaded (Core).
+    static let expectedBlockBytes = 1_000_000
     /// Storage: places of damage that a rebuild tells of.
     static let damageReported = 16
     /// Storage: blocks at the end of the chain that are read and checked at each start (Core's -checkblocks).
@@ -132,6 +144,14 @@ public enum ChainLimits {
     public static let rpcBatch = 10_000
     /// RPC: blocks of one generate call, so that one request cannot hold the node for minutes.
     public static let generateBlocks = 10_000
+
+    /// RPC: bytes of a snapshot of the coins, which is put together in memory.
+    static let snapshotBytes = 1 << 30
+    /// Virtual bytes of transactions that a reorganisation gives back to the pool (Core's
+    /// MAX_DISCONNECTED_TX_POOL_BYTES of memory); the rest is forgotten.
+    static let disconnectedBytes = 20_000_000
+    /// What such a transaction costs in memory besides.
+    static let disconnectedOverhead = 500
 
     /// Peer to peer: bytes of one message (Core's MAX_PROTOCOL_MESSAGE_LENGTH).
     public static let peerMessage = 4_000_000

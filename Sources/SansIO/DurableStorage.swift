@@ -79,9 +79,14 @@ public protocol DurableStorage: AnyObject, Sendable {
 
     /// Appends bytes; they never straddle two files of the log. At most 2^31 bytes.
     func append(_ bytes: RawSpan, to log: LogID) -> LogPosition
+    /// The next bytes that are appended to a log begin a new file of it.
+    func beginFile(of log: LogID)
+    /// Forgets a file of a log, all of it: its length is 0 from now on, and its number is not used again. Its bytes
+    /// leave the disk after the commit that makes this durable. The last file of a log stays.
+    func discard(_ log: LogID, file: UInt32)
     /// Bytes of a log; nil, and a note of the damage, when the log does not hold them.
     func read(_ log: LogID, at position: LogPosition, count: Int) -> [UInt8]?
-    /// The length of each file of a log, the first file's first.
+    /// The length of each file of a log, the first file's first; 0 for one that was discarded.
     func lengths(of log: LogID) -> [Int]
     /// How an operator calls a file of a log.
     func name(of log: LogID, file: UInt32) -> String

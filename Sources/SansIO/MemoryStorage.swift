@@ -15,6 +15,9 @@ public final class MemoryStorage: DurableStorage, @unchecked Sendable {
         var committed = LogPosition(file: 0, offset: 0)
         /// What reached the disk.
         var synced = LogPosition(file: 0, offset: 0)
+        /// Files that were discarded since the last commit, as they were.
+        var discarded: [(file: Int, bytes: [UInt8])] = []
+        var beginsFile = false
     }
 
     public private(set) var fault: StorageFault?
@@ -52,6 +55,9 @@ public final class MemoryStorage: DurableStorage, @unchecked Sendable {
         copy.tables = tables.map { Table(durable: $0.durable) }
         copy.logs = logs.map { log in
             var log = log
+            for (file, bytes) in log.discarded { log.files[file] = bytes }
+            log.discarded = []
+            log.beginsFile = false
             Self.cut(&log.files, at: log.committed)
             log.synced = log.committed
             return log
@@ -68,8 +74,15 @@ public final class MemoryStorage: DurableStorage, @unchecked Sendable {
         for kept in logsKept {
             copy.grow(log: kept)
             var one = logs.indices.contains(Int(kept.raw)) ? logs[Int(kept.raw)] : Log()
+            for (file, bytes) in one.discarded { one.files[file] = bytes }
+            one.discarded = []
+            one.beginsFile = false
             let end = one.synced.advanced(by: kept == log ? torn : 0)
             Self.cut(&one.files, at: end)
+            // What follows a file that is gone cannot be read without it.
+            if let gap = one.files.dropLast().firstIndex(where: \.isEmpty) {
+                one.files.removeSubrange(gap...)
+            }
             one.synced = LogPosition(
                 file: UInt32(max(0, one.files.count - 1)), offset: UInt32(one.files.last?.count ?? 0))
             one.committed = one.synced
@@ -114,13 +127,28 @@ public final class MemoryStorage: DurableStorage, @unchecked Sendable {
         grow(log: log)
         let index = Int(log.raw)
         let last = logs[index].files.last?.count ?? 0
-        if logs[index].files.isEmpty || (last > 0 && last + bytes.byteCount > bytesPerFile) {
-            logs[index].files.append([])
-        }
+        let isFull = last > 0 && (logs[index].beginsFile || last + bytes.byteCount > bytesPerFile)
+        if logs[index].files.isEmpty || isFull { logs[index].files.append([]) }
+        logs[index].beginsFile = false
         let file = logs[index].files.count - 1
         let position = LogPosition(file: UInt32(file), offset: UInt32(logs[index].files[file].count))
         bytes.withUnsafeBytes { logs[index].files[file].append(contentsOf: $0) }
         return position
+    }
+
+    public func beginFile(of log: LogID) {
+        grow(log: log)
+        logs[Int(log.raw)].beginsFile = true
+    }
+
+    public func discard(_ log: LogID, file: UInt32) {
+        _ = spend()
+        let index = Int(log.raw)
+        let file = Int(file)
+        precondition(file + 1 < logs[index].files.count, "the last file of a log stays")
+        guard !logs[index].files[file].isEmpty else { return }
+        logs[index].discarded.append((file, logs[index].files[file]))
+        logs[index].files[file] = []
     }
 
     public func read(_ log: LogID, at position: LogPosition, count: Int) -> [UInt8]? {
@@ -213,7 +241,10 @@ public final class MemoryStorage: DurableStorage, @unchecked Sendable {
                 file: UInt32(max(0, files.count - 1)), offset: UInt32(files.last?.count ?? 0))
         }
         guard spend() else { return }
-        for index in logs.indices { logs[index].committed = logs[index].synced }
+        for index in logs.indices {
+            logs[index].committed = logs[index].synced
+            logs[index].discarded = []
+        }
         for index in tables.indices where !tables[index].pending.isEmpty {
             // The order in which distinct keys change is of no consequence.
             for (key, value) in tables[index].pending { tables[index].durable[key] = value }

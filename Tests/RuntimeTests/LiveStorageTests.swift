@@ -47,7 +47,7 @@ import Testing
             for _ in 0..<600 {
                 let key = [UInt8](repeating: UInt8(random.below(20)), count: Int(random.below(3)))
                 let bytes = (0..<random.below(60)).map { _ in UInt8(random.below(256)) }
-                switch random.below(10) {
+                switch random.below(12) {
                 case 0...3:
                     live.set(table, key, bytes)
                     memory.set(table, key, bytes)
@@ -60,6 +60,15 @@ import Testing
                 case 8:
                     live.commit()
                     memory.commit()
+                case 9:
+                    live.beginFile(of: undo)
+                    memory.beginFile(of: undo)
+                case 10:
+                    let files = memory.lengths(of: blocks).count
+                    guard files > 1 else { break }
+                    let file = UInt32(random.below(UInt64(files - 1)))
+                    live.discard(blocks, file: file)
+                    memory.discard(blocks, file: file)
                 default:
                     live.close()
                     live = try open(directory)
@@ -220,6 +229,47 @@ import Testing
                 let bytes = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
                 #expect(bytes.range(of: Data(secret)) == nil, "\(name)")
             }
+        }
+    }
+
+    @Test(
+        "A discarded file leaves the disk with the commit, and a rebuild keeps nothing that lies behind a gap"
+    )
+    func discarded() throws {
+        try withDirectory { directory in
+            var storage = try open(directory)
+            for _ in 0..<5 { _ = storage.append([UInt8](repeating: 1, count: 90), to: blocks) }
+            storage.commit()
+            let files = (0..<5).map { storage.name(of: blocks, file: UInt32($0)) }
+            storage.discard(blocks, file: 1)
+            #expect(FileManager.default.fileExists(atPath: files[1]))
+            storage.close()
+            storage = try open(directory)
+            #expect(storage.lengths(of: blocks) == [90, 90, 90, 90, 90])
+            storage.discard(blocks, file: 1)
+            storage.commit()
+            #expect(!FileManager.default.fileExists(atPath: files[1]))
+            #expect(storage.lengths(of: blocks) == [90, 0, 90, 90, 90])
+            #expect(storage.read(blocks, at: LogPosition(file: 1, offset: 0), count: 1) == nil)
+            storage.close()
+            // A crash between the commit and the removal leaves the file, which goes at the next start.
+            try Data([1, 2, 3]).write(to: URL(fileURLWithPath: files[1]))
+            storage = try open(directory)
+            #expect(storage.lengths(of: blocks) == [90, 0, 90, 90, 90])
+            #expect(!FileManager.default.fileExists(atPath: files[1]))
+            #expect(storage.append([1], to: blocks) == LogPosition(file: 4, offset: 90))
+            storage.commit()
+            storage.close()
+            for suffix in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: directory + "/chain.sqlite" + suffix)
+            }
+            let fault = #expect(throws: StorageFault.self) { try open(directory) }
+            #expect(fault?.place == files[1])
+            #expect(fault?.kind == .damaged)
+            storage = try open(directory, rebuilding: true)
+            #expect(storage.lengths(of: blocks) == [90])
+            #expect(!FileManager.default.fileExists(atPath: files[4]))
+            storage.close()
         }
     }
 }

@@ -18,6 +18,16 @@ enum ChainIndex: CaseIterable {
         }
     }
 
+    /// As bitcoind's messages call it.
+    var name: String {
+        switch self {
+        case .transactions: "txindex"
+        case .addresses: "addressindex"
+        case .spenders: "txospenderindex"
+        case .filters: "basic block filter index"
+        }
+    }
+
     func isOn(_ options: ChainOptions) -> Bool {
         switch self {
         case .transactions: options.transactionIndex
@@ -82,6 +92,12 @@ extension Chainstate {
             guard known != tipID else { continue }
             guard tree.entries.indices.contains(known) else {
                 throw StorageFault(.damaged, "the chain database", "an index ends with an unknown block")
+            }
+            guard holdsBlocks(above: known) else {
+                throw StorageFault(
+                    .system, index.name,
+                    "best block of the index goes beyond pruned data (including undo data). Please disable the "
+                        + "index or reindex (which will download the whole blockchain again)")
             }
             try catchUp(index, from: known)
         }

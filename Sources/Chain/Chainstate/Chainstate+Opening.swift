@@ -26,6 +26,12 @@ extension Chainstate {
                 .foreign, "the chain database", "is of another network than \(parameters.name)")
         }
         var chain = try Chainstate(loading: parameters, from: storage, options: options)
+        guard !chain.hasPruned || options.pruning != .off else {
+            throw StorageFault(
+                .system, "the block files",
+                "You need to rebuild the database using -reindex to go back to unpruned mode.  "
+                    + "This will redownload the entire blockchain")
+        }
         if storage.value(.facts, ChainFact.rebuilding.key) != nil { try chain.rebuild(report) }
         try chain.checkLastBlocks()
         try chain.catchUpIndexes()
@@ -69,11 +75,11 @@ extension Chainstate {
             active[tree.entries[at].height] = at
             at = tree.entries[at].previous
         }
-        var bodies = 0
+        hasPruned = storage.value(.facts, ChainFact.pruned.key) != nil
         for id in tree.entries.indices {
             let entry = tree.entries[id]
             guard entry.hasBody else { continue }
-            bodies += 1
+            if !isActive(id) { sideBlockCount += 1 }
             storedBytes += entry.size
             if entry.precedence != BlockEntry.notLinked {
                 nextPrecedence = max(nextPrecedence, entry.precedence + 1)
@@ -81,7 +87,6 @@ extension Chainstate {
             }
             if !entry.isLinked { unlinked.append((entry.previous, id)) }
         }
-        sideBlockCount = max(0, bodies - active.count)
         collectCandidates()
         if let fault = storage.fault { throw fault }
     }

@@ -10,8 +10,15 @@ extension Chainstate {
         var changes: [ChainChange] = []
         var rejection: Rejection?
         var failures: [BlockFailure] = []
-        while storage.fault == nil, let best = bestCandidate(), isBetter(best, than: tipID) {
+        while storage.fault == nil, let best = mostWorkCandidate() {
             let fork = forkPoint(of: best)
+            guard canDisconnect(to: fork) else {
+                storage.fail(
+                    StorageFault(
+                        .damaged, storage.name(of: .blocks, file: 0),
+                        "no longer holds blocks above \(tree[fork].hash), which a better chain replaces"))
+                break
+            }
             while tipID != fork {
                 guard let change = disconnectTip() else { return (changes, rejection, failures) }
                 changes.append(change)
@@ -80,7 +87,7 @@ extension Chainstate {
         _ block: Block, as id: BlockID, scriptsKnown: (Hash256) -> Bool
     ) throws(Rejection) -> ChainChange {
         let spent = try connect(block, as: id, scriptsKnown: scriptsKnown)
-        if !tree[id].flags.contains(.undoable) { tree[id].undo = appendUndo(spent) }
+        if !tree[id].flags.contains(.undoable) { tree[id].undo = appendUndo(spent, of: id) }
         tree[id].flags.insert(.undoable)
         tree[id].status = .connected
         tree[id].isVerified = true
@@ -132,6 +139,25 @@ extension Chainstate {
             tree[other].status = .descendsFromInvalid
         }
         candidates = candidates.filter { !tree[$0].isInvalid }
+    }
+
+    /// The best candidate that is better than the tip. One whose way from the active chain has a gap, because blocks
+    /// of it were forgotten, waits until they come again.
+    private mutating func mostWorkCandidate() -> BlockID? {
+        while let best = bestCandidate(), isBetter(best, than: tipID) {
+            var above: [BlockID] = []
+            var at = best
+            while !isActive(at), tree[at].hasBody {
+                above.append(at)
+                at = tree[at].previous
+            }
+            if isActive(at) { return best }
+            candidates.removeAll { $0 == best || above.contains($0) }
+            for id in above where !unlinked.contains(where: { $0.child == id }) {
+                unlinked.append((tree[id].previous, id))
+            }
+        }
+        return nil
     }
 
     private func bestCandidate() -> BlockID? {

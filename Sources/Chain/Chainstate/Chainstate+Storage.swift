@@ -11,12 +11,25 @@ public struct ChainOptions: Sendable, Equatable {
     public var spenderIndex = false
     /// BIP158's filter of each block and BIP157's header (Core's -blockfilterindex).
     public var filterIndex = false
+    /// Whether old blocks may be forgotten (Core's -prune).
+    public var pruning = Pruning.off
+    /// Height from which on blocks may be forgotten.
+    public var pruneAfterHeight = ChainLimits.pruneAfterHeight
     /// A secret that keeps entries of the validation cache from being forced to collide.
     public var cacheSalt: [UInt8] = []
 
     public init(transactionIndex: Bool = true, addressIndex: Bool = false) {
         self.transactionIndex = transactionIndex
         self.addressIndex = addressIndex
+    }
+
+    public enum Pruning: Sendable, Equatable {
+        /// Every block is kept.
+        case off
+        /// Blocks go when an operator says so (-prune=1).
+        case manual
+        /// Old blocks go so that block files and undo files stay below so many bytes.
+        case automatic(bytes: Int)
     }
 }
 
@@ -90,14 +103,19 @@ extension Chainstate {
         frame.write(bytes)
         uncommittedBytes += frame.count
         let start = storage.append(frame.bytes, to: .blocks)
+        noteGrowth(start, count: frame.count)
         return StoredBytes(
             position: start.advanced(by: BlockFrame.headerBytes), count: bytes.count,
             checksum: CRC32C.checksum(bytes))
     }
 
-    mutating func appendUndo(_ spent: [Coin]) -> StoredBytes {
+    /// What the block `id` spent. Files of undo data change with the block files, so that both can go together.
+    mutating func appendUndo(_ spent: [Coin], of id: BlockID) -> StoredBytes {
         guard !spent.isEmpty else { return StoredBytes() }
         let bytes = UndoCoding.encode(spent)
+        let file = tree.entries[id].body.position.file
+        if let last = lastUndone, last < file { storage.beginFile(of: .undo) }
+        lastUndone = max(lastUndone ?? file, file)
         uncommittedBytes += bytes.count
         return StoredBytes(
             position: storage.append(bytes, to: .undo), count: bytes.count, checksum: CRC32C.checksum(bytes))

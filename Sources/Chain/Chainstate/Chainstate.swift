@@ -64,6 +64,12 @@ public struct Chainstate: Sendable {
     /// Bytes handed to the storage since the last commit.
     public internal(set) var uncommittedBytes = 0
     var isTipStored = false
+    /// Blocks have been forgotten once, in this life or an earlier one.
+    public internal(set) var hasPruned = false
+    /// The block files grew since the room that they take was last looked at.
+    var hasGrown = true
+    /// The last block file whose blocks' undo data was written in this life.
+    var lastUndone: UInt32?
 
     public struct TransactionPlace: Sendable, Equatable {
         public var block: Int32
@@ -138,13 +144,15 @@ public struct Chainstate: Sendable {
             return verdict
         }
         verdict.isNew = true
-        guard let id = verdict.id else { return verdict }
-        if tree[id].status == .stored, isLinked(id) { link(id) }
+        // A block of the active chain that had been forgotten changes nothing.
+        guard let id = verdict.id, !isActive(id) else { return verdict }
+        if !tree[id].isInvalid, isLinked(id) { link(id) }
+        let wasConnected = tree[id].status == .connected
         let outcome = activate(expecting: (id, block), scriptsKnown: scriptsKnown)
         verdict.changes = outcome.changes
         verdict.failures = outcome.failures
         verdict.rejection = outcome.rejection
-        verdict.wasTried = outcome.rejection != nil || tree[id].status == .connected
+        verdict.wasTried = outcome.rejection != nil || (tree[id].status == .connected && !wasConnected)
         return verdict
     }
 
@@ -153,7 +161,7 @@ public struct Chainstate: Sendable {
     ) throws(Rejection) {
         let previous = tree[id].previous
         // A block with more work than the tip is on the way to the tip, whatever the order of arrival.
-        let isSide = !(tip.chainWork < tree[id].chainWork)
+        let isSide = !isActive(id) && !(tip.chainWork < tree[id].chainWork)
         if !trusted {
             if isSide, sideBlockCount >= ChainLimits.sideBlocks {
                 throw .policy("too-many-side-blocks", detail: "limit \(ChainLimits.sideBlocks)")
@@ -169,8 +177,10 @@ public struct Chainstate: Sendable {
         }
         if isSide { sideBlockCount += 1 }
         tree[id].body = place ?? appendBody(bytes)
-        tree[id].status = .stored
-        tree[id].isVerified = trusted
+        if tree[id].status != .connected {
+            tree[id].status = .stored
+            tree[id].isVerified = trusted
+        }
         tree[id].transactionCount = block.transactions.count
         tree[id].weight = block.weight
         tree[id].strippedSize = block.baseSize

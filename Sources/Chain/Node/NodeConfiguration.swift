@@ -59,6 +59,8 @@ public struct NodeConfiguration: Sendable {
     public var stopHeight: Int?
     /// Which indexes are on.
     public var indexes = IndexSettings()
+    /// While a node like this is still being loaded: every call is answered -28 with this text.
+    public var warmup: String?
     /// Unix seconds at which the clock stands still from the start on; nil for the wall clock.
     public var mockTime: UInt32?
 

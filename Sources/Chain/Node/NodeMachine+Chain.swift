@@ -123,6 +123,11 @@ extension NodeMachine {
         }
         if changes.contains(where: \.isDisconnection) {
             left.removeAll { chain.transactionIndex[$0.txid] != nil }
+            // Those of the highest blocks go first: nothing that stays spends from them.
+            var bytes = left.reduce(0) { $0 + $1.weight / 4 + ChainLimits.disconnectedOverhead }
+            while bytes > ChainLimits.disconnectedBytes, let last = left.popLast() {
+                bytes -= last.weight / 4 + ChainLimits.disconnectedOverhead
+            }
             let dropped = mempool.reorganised(left: left, chain: chain, time: unixTime(at: now))
             drop(dropped, into: &effects)
             for transaction in left where mempool[transaction.txid] != nil {

@@ -6,6 +6,10 @@ extension NodeMachine {
     /// template's client or an operator) is durable before the driver sends them. Blocks that peers sent are
     /// acknowledged to nobody; they are made durable together, a little later.
     mutating func makeDurable(at now: Instant) {
+        if chain.hasGrown {
+            let best = peers.isInitialDownload ? chain.tree[peers.headers.best].height : 0
+            chain.pruneToTarget(expected: best - chain.height)
+        }
         guard mustCommit || chain.hasUncommitted else { return }
         if mustCommit || chain.uncommittedBytes >= ChainLimits.uncommittedBytes {
             mustCommit = false

@@ -221,6 +221,7 @@ public struct NodeMachine: DurableMachine {
         case .loadAddresses(let bytes): loadAddresses(bytes)
         case .loadFeeEstimates(let bytes): _ = mempool.estimator.restore(bytes)
         case .fileRead(let path, let content): fileRead(path, content, at: now, into: &effects)
+        case .fileWritten(let path, let fault): fileWritten(path, fault, at: now, into: &effects)
         case .loadWallet(let name): loadWallet(name, at: now, into: &effects)
         }
     }

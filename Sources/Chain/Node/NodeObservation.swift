@@ -26,8 +26,18 @@ public enum NodeCommand: Sendable, Equatable {
     case loadFeeEstimates([UInt8])
     /// A file that a call asked for; nil when it cannot be read.
     case fileRead(path: String, content: [UInt8]?)
+    /// A file that a call had written is there, or why it is not.
+    case fileWritten(path: String, fault: FileWriteFault?)
     /// Loads a wallet, if there is one of that name (-wallet).
     case loadWallet(String)
+}
+
+/// Why a file was not written.
+public enum FileWriteFault: Sendable, Equatable {
+    /// Something of that name is there, and was not to be replaced.
+    case exists
+    /// The operating system refused.
+    case refused
 }
 
 /// Where a block came from.
@@ -57,6 +67,8 @@ public enum NodeObservation: Sendable, Equatable {
     case mempoolSaveRequested([UInt8])
     /// A call needs a file's content, which the driver hands in as ``NodeCommand/fileRead(path:content:)``.
     case fileRequested(path: String)
+    /// A call has a file written, under another name first; the driver answers ``NodeCommand/fileWritten(path:fault:)``.
+    case fileWriteRequested(path: String, bytes: [UInt8], replaces: Bool)
     /// A wallet heard of a transaction, or of its block (nil while it waits for one).
     case walletTransaction(wallet: String, txid: Hash256, block: Hash256?, height: Int)
     case templateIssued(id: UInt64, height: Int, fees: Int64, transactions: Int, isFuture: Bool)

@@ -43,6 +43,7 @@ public struct BitcoinOptions: Sendable {
 
     /// - Parameter takesWords: bitcoin-cli's command and parameters follow the options; bitcoind has none.
     public init(commandLine arguments: [String], takesWords: Bool = false) throws(OptionError) {
+        var included: String?
         for (index, argument) in arguments.enumerated() {
             if argument == "-" { break }
             guard argument.hasPrefix("-") else {
@@ -66,15 +67,24 @@ public struct BitcoinOptions: Sendable {
                 throw OptionError("Error parsing command line arguments: Invalid parameter \(argument)")
             }
             do throws(OptionError) {
-                commandLine[plain, default: []].append(try interpret(plain, isNegated, value))
+                let read = try interpret(plain, isNegated, value)
+                commandLine[plain, default: []].append(read)
+                if plain == "includeconf" {
+                    // A negation that is negated is a flag and no text.
+                    if case .text(let text) = read {
+                        included = included ?? (isNegated ? "true" : "\"\(text)\"")
+                    } else {
+                        included = nil
+                    }
+                }
             } catch {
                 throw OptionError("Error parsing command line arguments: \(error.message)")
             }
         }
-        if let first = Self.span(commandLine["includeconf"] ?? []).values.first {
+        if let included {
             throw OptionError(
                 "Error parsing command line arguments: -includeconf cannot be used from commandline; "
-                    + "-includeconf=\"\(first)\"")
+                    + "-includeconf=\(included)")
         }
     }
 

@@ -24,6 +24,7 @@ extension NodeConfiguration {
         chain = ChainOptions(
             transactionIndex: options.flag("txindex", on: name, default: false),
             addressIndex: options.flag("addressindex", on: name, default: false))
+        try applyPruning(options, on: name)
         indexes.coinStatistics = options.flag("coinstatsindex", on: name, default: false)
         indexes.spenders = options.flag("txospenderindex", on: name, default: false)
         indexes.blockFilters = try Self.filterIndex(options, on: name)
@@ -64,6 +65,34 @@ extension NodeConfiguration {
             value = (value << 4) + UInt256(UInt64(digit))
         }
         return value
+    }
+
+    private mutating func applyPruning(_ options: BitcoinOptions, on name: String) throws(OptionError) {
+        chain.pruneAfterHeight = name == "main" ? 100_000 : ChainLimits.pruneAfterHeight
+        if name == "regtest", options.flag("fastprune", on: name, default: false) {
+            chain.pruneAfterHeight = 100
+        }
+        let target = options.number("prune", on: name) ?? 0
+        guard target >= 0 else { throw OptionError("Prune cannot be configured with a negative value.") }
+        guard target > 0 else { return }
+        for index in ["txindex", "txospenderindex", "addressindex"]
+        where options.flag(index, on: name, default: false) {
+            throw OptionError("Prune mode is incompatible with -\(index).")
+        }
+        if options.flag("reindex-chainstate", on: name, default: false) {
+            throw OptionError(
+                "Prune mode is incompatible with -reindex-chainstate. Use full -reindex instead.")
+        }
+        if target == 1 {
+            chain.pruning = .manual
+            return
+        }
+        guard target >= ChainLimits.pruneTargetMin else {
+            throw OptionError(
+                "Prune configured below the minimum of \(ChainLimits.pruneTargetMin) MiB.  "
+                    + "Please use a higher number.")
+        }
+        chain.pruning = .automatic(bytes: Int(clamping: min(target, 1 << 40)) << 20)
     }
 
     private static func filterIndex(_ options: BitcoinOptions, on name: String) throws(OptionError) -> Bool {

@@ -376,6 +376,11 @@ extension NodeMachine {
         while entries.count < 500, let entry = chain.entry(at: start + entries.count),
             entry.hash != locator.stop
         {
+            // A pruned node tells of what it will still have in an hour (Core).
+            let expected = ChainLimits.blocksKept - 6
+            if chain.options.pruning != .off, entry.height <= chain.height - expected || !entry.hasBody {
+                break
+            }
             entries.append(InventoryEntry(.block, entry.hash))
         }
         guard !entries.isEmpty else { return }

@@ -18,7 +18,8 @@ extension NodeMachine {
             switch change {
             case .connected(let id, let block, _):
                 connected.append(id)
-                for transaction in block.transactions {
+                // What was confirmed before peers told of transactions, none of them will tell of by chance.
+                for transaction in peers.isInitialDownload ? [] : block.transactions {
                     peers.confirmed.insert(transaction.wtxid)
                     if transaction.hasWitness { peers.confirmed.insert(transaction.txid) }
                     if peers.requests.count > 0 {
@@ -185,7 +186,15 @@ extension NodeMachine {
         _ entry: InventoryEntry, _ index: Int, at time: Instant,
         into effects: inout EffectBuffer<NodeObservation>
     ) {
-        guard let id = chain.tree.id(of: entry.hash), chain.tree[id].hasBody, mayServe(id) else { return }
+        guard let id = chain.tree.id(of: entry.hash), mayServe(id) else { return }
+        // Who prunes serves the same depth whatever is still on its disk, and lets nobody wait for more.
+        if peers.services & PeerServices.network == 0, !peers.list[index].permissions.contains(.noBan),
+            chain.height - chain.tree[id].height > ChainLimits.blocksKept + 2
+        {
+            peers.drop(index, "asks for a block that a pruned node does not serve")
+            return
+        }
+        guard chain.tree[id].hasBody else { return }
         switch entry.kind {
         case .blockWithWitness:
             guard let body = chain.body(id) else { return }

@@ -29,6 +29,9 @@ extension NodeMachine {
     }
 
     private mutating func rest(_ request: HTTPRequest, at now: Instant) throws(RESTError) -> RESTAnswer {
+        if let status = configuration.warmup {
+            throw RESTError(status: 503, message: "Service temporarily unavailable: \(status)")
+        }
         let rest = request.path.dropFirst("/rest/".count)
         func after(_ prefix: String) -> RESTPath? {
             rest.hasPrefix(prefix) ? RESTPath(rest.dropFirst(prefix.count)) : nil
@@ -88,7 +91,8 @@ extension NodeMachine {
 
     private func storedBlock(_ path: RESTPath, _ id: BlockID) throws(RESTError) -> Block {
         guard chain.tree[id].body.count > 0 else {
-            throw .missing("\(path.plain) not available (not fully downloaded)")
+            let why = chain.isPruned(id) ? "pruned data" : "not fully downloaded"
+            throw .missing("\(path.plain) not available (\(why))")
         }
         guard let block = chain.block(id) else {
             throw RESTError(status: 500, message: "I/O error reading \(path.plain)")

@@ -33,11 +33,17 @@ extension NodeMachine {
         return address.scriptPubKey
     }
 
-    func transaction(_ text: String, or message: String) throws(RPCError) -> Transaction {
+    ///
+    /// - Parameter isWitness: the one reading that is tried; nil for both, as a transaction without inputs looks like
+    ///   a witness marker.
+    func transaction(
+        _ text: String, isWitness: Bool? = nil, or message: String
+    ) throws(RPCError) -> Transaction {
         guard let bytes = [UInt8](hex: text) else { throw .decode(message) }
-        // A transaction without inputs looks like a witness marker, so both readings are tried.
-        if let transaction = try? Transaction(bytes: bytes) { return transaction }
-        if let transaction = try? Transaction(bytes: bytes, witness: false) { return transaction }
+        if isWitness ?? true, let transaction = try? Transaction(bytes: bytes) { return transaction }
+        if !(isWitness ?? false), let transaction = try? Transaction(bytes: bytes, witness: false) {
+            return transaction
+        }
         throw .decode(message)
     }
 }

@@ -47,6 +47,10 @@ extension RPCMethod {
                 "gettxout", "txid:hex n:num include_mempool:bool?", in: "Blockchain",
                 "An unspent output; null when there is none."
             ) { node, call, _ throws(RPCError) in try node.unspentOutput(call) },
+            RPCMethod(
+                "pruneblockchain", "height:num", in: "Blockchain",
+                "Forgets blocks up to a height, or of before a time (-prune). The last one that is gone."
+            ) { node, call, _ throws(RPCError) in try node.pruneBlockchain(call) },
         ] + steering
 }
 
@@ -64,8 +68,18 @@ extension NodeMachine {
             "difficulty": .measure(chain.difficulty(tip.header.bits)), "time": .int(tip.header.time),
             "mediantime": .int(tip.medianTime), "verificationprogress": 1,
             "initialblockdownload": .bool(peers.isInitialDownload),
-            "chainwork": .string(tip.chainWork.hex), "size_on_disk": .int(chain.storedBytes), "pruned": false,
+            "chainwork": .string(tip.chainWork.hex), "size_on_disk": .int(chain.storedBytes),
+            "pruned": .bool(chain.options.pruning != .off),
         ]
+        if chain.options.pruning != .off {
+            object.append("pruneheight", .int(chain.pruneHeight.map { $0 + 1 } ?? 0))
+            if case .automatic(let bytes) = chain.options.pruning {
+                object.append("automatic_pruning", true)
+                object.append("prune_target_size", .int(bytes))
+            } else {
+                object.append("automatic_pruning", false)
+            }
+        }
         if let challenge = configuration.network.signetChallenge {
             object.append("signet_challenge", .string(challenge.hex))
         }
@@ -97,10 +111,17 @@ extension NodeMachine {
     /// A block with its transactions, or Core's words for one that never came and for one that is gone.
     func storedBlock(_ id: BlockID) throws(RPCError) -> Block {
         guard chain.tree[id].body.count > 0 else {
-            throw .misc("Block not available (not fully downloaded)")
+            throw .misc(
+                "Block not available (\(chain.isPruned(id) ? "pruned data" : "not fully downloaded"))")
         }
         guard let block = chain.block(id) else { throw .misc("Block not found on disk") }
         return block
+    }
+
+    /// What a block spent, or Core's words for what was forgotten and for what never was.
+    func storedUndo(_ id: BlockID) throws(RPCError) -> [Coin] {
+        if let spent = spentCoins(id) { return spent }
+        throw .misc("Undo data not available" + (chain.isPruned(id) ? " (pruned data)" : ""))
     }
 
     func blockJSON(_ id: BlockID, verbosity: Int) throws(RPCError) -> JSON {
@@ -133,6 +154,31 @@ extension NodeMachine {
         }
         object.append("tx", .array(list))
         return .object(object)
+    }
+
+    fileprivate mutating func pruneBlockchain(_ call: RPCArguments) throws(RPCError) -> JSON {
+        guard chain.options.pruning != .off else {
+            throw .misc("Cannot prune blocks because node is not in prune mode.")
+        }
+        var height = Int(try call.int32(0))
+        guard height >= 0 else { throw .parameter("Negative block height.") }
+        if height > 1_000_000_000 {
+            // A time, with two hours for blocks whose clocks were slow.
+            let time = height - 7_200
+            guard let found = chain.active.first(where: { Int(chain.tree[$0].header.time) >= time }) else {
+                throw .parameter("Could not find block with at least the specified timestamp.")
+            }
+            height = chain.tree[found].height
+        }
+        guard chain.height >= chain.options.pruneAfterHeight else {
+            throw .misc("Blockchain is too short for pruning.")
+        }
+        guard height <= chain.height else {
+            throw .parameter("Blockchain is shorter than the attempted prune height.")
+        }
+        chain.prune(upTo: height)
+        mustCommit = true
+        return .int(chain.pruneHeight ?? -1)
     }
 
     func unspentOutput(_ arguments: RPCArguments) throws(RPCError) -> JSON {

@@ -121,7 +121,7 @@ extension NodeMachine {
     fileprivate func blockStatistics(_ call: RPCArguments) throws(RPCError) -> JSON {
         let id = try hashOrHeight(call, 0)
         let block = try storedBlock(id)
-        guard let spent = spentCoins(id) else { throw .misc("Undo data not available") }
+        let spent = try storedUndo(id)
         var names: [String] = []
         for value in try call.array(1) ?? [] {
             guard let name = value.stringValue else {

@@ -9,7 +9,7 @@ extension RPCMethod {
             "Statistics of the set of unspent outputs, with a hash over it: hash_serialized_3, muhash or none."
         ) { node, call, _ throws(RPCError) in try node.coinStatistics(call) },
         RPCMethod(
-            "scantxoutset", "action:str scanobjects:arr?", in: "Blockchain",
+            "scantxoutset", "action:str scanobjects:arr*?", in: "Blockchain",
             "Scans the set of unspent outputs for descriptors."
         ) { node, call, _ throws(RPCError) in try node.scanCoins(call) },
     ]
@@ -112,7 +112,7 @@ extension NodeMachine {
                 throw .parameter("Cannot set use_index to false when querying for a specific block")
             }
             id = try hashOrHeight(call, 1)
-            guard chain.isActive(id) else {
+            guard chain.tree[id].flags.contains(.undoable) else {
                 throw RPCError(code: -32603, message: "Unable to read UTXO set")
             }
         }
@@ -122,7 +122,14 @@ extension NodeMachine {
             return true
         }
         let transactions = statistics.transactions
-        try goBack(to: id, &statistics)
+        var stale: [BlockID] = []
+        var fork = id
+        while !chain.isActive(fork) {
+            stale.append(fork)
+            fork = chain.tree[fork].previous
+        }
+        try goBack(to: fork, &statistics)
+        for block in stale.reversed() { try move(across: block, forward: true, &statistics) }
         let entry = chain.tree[id]
         var object: JSONObject = [
             "height": .int(entry.height), "bestblock": .string(entry.hash.displayHex),
@@ -144,31 +151,41 @@ extension NodeMachine {
     /// Undoes the blocks above `id`.
     private func goBack(to id: BlockID, _ statistics: inout CoinStatistics) throws(RPCError) {
         for height in stride(from: chain.height, to: chain.tree[id].height, by: -1) {
-            let at = chain.active[height]
-            guard let block = chain.block(at), let spent = spentCoins(at) else {
-                throw RPCError(code: -32603, message: "Unable to read UTXO set")
+            try move(across: chain.active[height], forward: false, &statistics)
+        }
+    }
+
+    /// Does or undoes what one block did to the set.
+    private func move(
+        across id: BlockID, forward: Bool, _ statistics: inout CoinStatistics
+    ) throws(RPCError) {
+        let block = try storedBlock(id)
+        let spent = try storedUndo(id)
+        for transaction in block.transactions {
+            let isCoinbase = transaction.isCoinbase
+            for (index, output) in transaction.outputs.enumerated()
+            where !CoinSet.isUnspendable(output.scriptPubKey.bytes) {
+                let outPoint = OutPoint(txid: transaction.txid, index: UInt32(index))
+                let coin = Coin(
+                    value: output.value, scriptPubKey: output.scriptPubKey,
+                    height: UInt32(chain.tree[id].height), isCoinbase: isCoinbase)
+                if forward { statistics.putBack(outPoint, coin) } else { statistics.takeOut(outPoint, coin) }
             }
-            for transaction in block.transactions {
-                let isCoinbase = transaction.isCoinbase
-                for (index, output) in transaction.outputs.enumerated()
-                where !CoinSet.isUnspendable(output.scriptPubKey.bytes) {
-                    statistics.takeOut(
-                        OutPoint(txid: transaction.txid, index: UInt32(index)),
-                        Coin(
-                            value: output.value, scriptPubKey: output.scriptPubKey, height: UInt32(height),
-                            isCoinbase: isCoinbase))
-                }
+        }
+        let inputs = block.transactions.dropFirst().flatMap(\.inputs)
+        for (input, coin) in zip(inputs, spent) {
+            if forward {
+                statistics.takeOut(input.previousOutput, coin)
+            } else {
+                statistics.putBack(input.previousOutput, coin)
             }
-            let inputs = block.transactions.dropFirst().flatMap(\.inputs)
-            for (input, coin) in zip(inputs, spent) { statistics.putBack(input.previousOutput, coin) }
         }
     }
 
     /// What one block did to the set.
     private func coinChange(_ id: BlockID) throws(RPCError) -> JSON {
-        guard let block = chain.block(id), let spent = spentCoins(id) else {
-            throw RPCError(code: -32603, message: "Unable to read UTXO set")
-        }
+        let block = try storedBlock(id)
+        let spent = try storedUndo(id)
         let subsidy = configuration.network.subsidy(at: chain.tree[id].height)
         let prevouts = spent.reduce(Int64(0)) { $0 + $1.value }
         var (coinbase, others, scripts) = (Int64(0), Int64(0), Int64(0))
@@ -209,12 +226,9 @@ extension NodeMachine {
         guard let objects = try call.array(1) else {
             throw .misc("scanobjects argument is required for the start action")
         }
-        var wanted: [[UInt8]: String] = [:]
+        var wanted: [[UInt8]: SpendingKnowledge] = [:]
         for object in objects {
-            for script in try scripts(ofScanned: object) {
-                let address = Address(script: script, network: configuration.network.addressNetwork)?.text
-                wanted[script.bytes] = Descriptor.infer(script, address: address)
-            }
+            for (script, knowledge) in try scripts(ofScanned: object) { wanted[script.bytes] = knowledge }
         }
         var scanned = 0
         var total: Int64 = 0
@@ -222,7 +236,10 @@ extension NodeMachine {
         let chain = chain
         chain.coins.forEach { outPoint, coin in
             scanned += 1
-            guard let descriptor = wanted[coin.scriptPubKey.bytes] else { return true }
+            guard let knowledge = wanted[coin.scriptPubKey.bytes] else { return true }
+            let descriptor = OutputDescriptor.infer(
+                coin.scriptPubKey, knowing: knowledge, network: configuration.network.addressNetwork
+            ).text
             total += coin.value
             found.append([
                 "txid": .string(outPoint.txid.displayHex), "vout": .int(outPoint.index),
@@ -242,7 +259,8 @@ extension NodeMachine {
     }
 
     /// A scan object is a descriptor, or one with a range; without a range 1,001 scripts of a ranged one.
-    func scripts(ofScanned object: JSON) throws(RPCError) -> [Script] {
+    /// Each script comes with what its descriptor tells of it.
+    func scripts(ofScanned object: JSON) throws(RPCError) -> [(Script, SpendingKnowledge)] {
         var text = object.stringValue
         var range: ClosedRange<UInt32> = 0...1_000
         if let members = object.objectValue {
@@ -253,13 +271,14 @@ extension NodeMachine {
             if let wanted = members["range"] { range = try Self.scannedRange(wanted) }
         }
         guard let text else { throw .parameter("Scan object needs to be either a string or an object") }
-        var scripts: [Script] = []
+        var scripts: [(Script, SpendingKnowledge)] = []
         for descriptor in try descriptors(text) {
             guard let expander = DescriptorExpander(descriptor) else {
                 throw .notFound("Cannot derive script without private keys: '\(text)'")
             }
             for index in descriptor.isRanged ? range : 0...0 {
-                scripts += expander.expand(at: index)?.scripts ?? []
+                guard let (found, knowledge) = expander.expand(at: index) else { continue }
+                scripts += found.map { ($0, knowledge) }
             }
         }
         return scripts
@@ -285,5 +304,24 @@ extension NodeMachine {
             return chain.active[height]
         }
         return try blockID(call, index)
+    }
+
+    /// The same of a member of an object.
+    func hashOrHeight(_ value: JSON) throws(RPCError) -> BlockID {
+        if case .number = value {
+            guard let height = value.int64 else { throw .type("JSON integer out of range") }
+            guard height >= 0 else { throw .parameter("Target block height \(height) is negative") }
+            guard height <= chain.height else {
+                throw .parameter("Target block height \(height) after current tip \(chain.height)")
+            }
+            return chain.active[Int(height)]
+        }
+        guard let text = value.stringValue else {
+            throw .type("JSON value of type \(value.typeName) is not of expected type string")
+        }
+        guard let id = chain.tree.id(of: try hash(text, name: "hash_or_height")) else {
+            throw .notFound("Block not found")
+        }
+        return id
     }
 }

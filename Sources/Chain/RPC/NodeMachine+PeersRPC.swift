@@ -22,7 +22,10 @@ extension RPCMethod {
         network("getnetworkinfo", "", "The state of the peer-to-peer network.") { node, _, _ in
             node.networkInfo()
         },
-        network("getpeerinfo", "", "The connected peers.") { node, call, _ in node.peerInfo(at: call.now) },
+        network(
+            "getpeerinfo", "",
+            "The connected peers, each with its network (ipv4, ipv6, onion, i2p, cjdns, not_publicly_routable)."
+        ) { node, call, _ in node.peerInfo(at: call.now) },
         network("getnettotals", "", "Traffic of all connections.") { node, call, _ in
             node.netTotals(at: call.now)
         },
@@ -72,6 +75,10 @@ extension RPCMethod {
         network("setnetworkactive", "state:bool", "Switches all traffic with peers on or off.") {
             node, call, _ throws(RPCError) in try node.setNetworkActive(call, at: call.now)
         },
+        network(
+            "sendmsgtopeer", "peer_id:num msg_type:str msg:str", "Sends a peer a message, for tests.",
+            isHidden: true
+        ) { node, call, effects throws(RPCError) in try node.sendMessage(call, into: &effects) },
         network("getnodeaddresses", "count:num? network:str?", "Known addresses of other nodes.") {
             node, call, _ throws(RPCError) in try node.nodeAddresses(call, at: call.now)
         },
@@ -194,7 +201,7 @@ extension NodeMachine {
         object.append("services", .string(Self.hex16(peer.services)))
         object.append("servicesnames", .array(PeerServices.names(peer.services).map { .string($0) }))
         object.append("relaytxes", .bool(peer.wantsTransactions && peer.relaysTransactions))
-        object.append("last_inv_sequence", .int(peer.relay.announcedSequence))
+        object.append("last_inv_sequence", .int(peer.isUp ? peer.relay.announcedSequence : 0))
         object.append("inv_to_send", .int(peer.relay.pending.count))
     }
 
@@ -394,6 +401,11 @@ extension NodeMachine {
         let hash = try hash(arguments, 0)
         let number = try arguments.int(1)
         guard let block = chain.tree.id(of: hash) else { throw .misc("Block header missing") }
+        if chain.options.pruning != .off, chain.tree[block].height > chain.height {
+            throw .misc(
+                "In prune mode, only blocks that the node has already synced previously can be fetched from a peer"
+            )
+        }
         if chain.tree[block].hasBody { throw .misc("Block already downloaded") }
         guard let index = peers.index(number: Int(clamping: number)) else {
             throw .misc("Peer does not exist")
@@ -405,6 +417,22 @@ extension NodeMachine {
             throw .misc("Already requested from this peer")
         }
         ask(index, for: [block], .blockWithWitness, at: time, into: &effects)
+        return [:]
+    }
+
+    fileprivate mutating func sendMessage(
+        _ call: RPCArguments, into effects: inout EffectBuffer<NodeObservation>
+    ) throws(RPCError) -> JSON {
+        let number = try call.int(0)
+        let name = try call.string(1)
+        guard name.utf8.count <= 12 else { throw .parameter("Error: msg_type too long, max length is 12") }
+        guard let bytes = [UInt8](hex: try call.string(2)) else {
+            throw .parameter("Error parsing input for msg")
+        }
+        guard let index = peers.index(number: Int(clamping: number)) else {
+            throw .misc("Error: Could not send message to peer")
+        }
+        peers.say(name, to: index, at: peerTime(call.now), into: &effects) { $0.write(bytes) }
         return [:]
     }
 

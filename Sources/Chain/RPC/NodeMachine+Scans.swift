@@ -23,7 +23,7 @@ extension NodeMachine {
             throw .misc("scanobjects argument is required for the start action")
         }
         var scripts: [Script] = []
-        for object in objects { scripts += try self.scripts(ofScanned: object) }
+        for object in objects { scripts += try self.scripts(ofScanned: object).map(\.0) }
         return scripts
     }
 
@@ -51,7 +51,8 @@ extension NodeMachine {
             guard let (bytes, _) = chain.filter(of: id),
                 let filter = BlockFilter(bytes: bytes, blockHash: chain.tree[id].hash)
             else { throw .misc("Filter not found.") }
-            guard filter.matchesAny(scripts), !checks || touches(id, wanted) else { continue }
+            guard filter.matchesAny(scripts) else { continue }
+            if checks, try !touches(id, wanted) { continue }
             found.append(.string(chain.tree[id].hash.displayHex))
         }
         return [
@@ -61,8 +62,9 @@ extension NodeMachine {
     }
 
     /// Whether a block really pays to or spends from one of the scripts.
-    private func touches(_ id: BlockID, _ scripts: Set<Script>) -> Bool {
-        guard let block = chain.block(id), let spent = spentCoins(id) else { return false }
+    private func touches(_ id: BlockID, _ scripts: Set<Script>) throws(RPCError) -> Bool {
+        let block = try storedBlock(id)
+        let spent = try storedUndo(id)
         return spent.contains { scripts.contains($0.scriptPubKey) }
             || block.transactions.contains { $0.outputs.contains { scripts.contains($0.scriptPubKey) } }
     }
@@ -84,7 +86,7 @@ extension NodeMachine {
         var events: [JSON] = []
         for id in blocks {
             let block = try storedBlock(id)
-            guard let spent = spentCoins(id) else { throw .misc("Undo data not available") }
+            let spent = try storedUndo(id)
             var rest = spent[...]
             for transaction in block.transactions {
                 let coins = transaction.isCoinbase ? [] : rest.prefix(transaction.inputs.count)

@@ -7,6 +7,11 @@ extension RPCMethod {
         RPCMethod("invalidateblock", "blockhash:hex", in: "", "Marks a block invalid and leaves its chain.") {
             node, call, effects throws(RPCError) in
             let hash = try node.steeredBlock(call)
+            if let id = node.chain.tree.id(of: hash), node.chain.isActive(id), id != 0,
+                !node.chain.canDisconnect(to: node.chain.tree[id].previous)
+            {
+                throw .misc("Block not available (pruned data)")
+            }
             guard node.invalidate(hash, at: call.now, into: &effects) else {
                 throw RPCError(code: -20, message: "")
             }

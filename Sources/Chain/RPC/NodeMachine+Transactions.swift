@@ -8,7 +8,8 @@ extension RPCMethod {
             "decoderawtransaction", "hexstring:hex iswitness:bool?", in: "Rawtransactions",
             "A serialized transaction as an object."
         ) { node, call, _ throws(RPCError) in
-            let decoded = try node.transaction(try call.string(0), or: "TX decode failed")
+            let decoded = try node.transaction(
+                try call.string(0), isWitness: try call.optionalBool(1), or: "TX decode failed")
             return .object(
                 TransactionJSON.object(
                     decoded, network: node.configuration.network.addressNetwork, tellsHex: false))

@@ -39,10 +39,11 @@ extension NodeMachine {
         let isScript =
             kind == .scriptHash || kind == .witnessV0ScriptHash || kind == .witnessV1Taproot
             || script.bytes == Policy.payToAnchor
-        var list: [(String, JSON)] = [
-            ("scriptPubKey", .string(script.hex)), ("isscript", .bool(isScript)),
-            ("iswitness", .bool(program != nil)),
-        ]
+        var list: [(String, JSON)] = [("scriptPubKey", .string(script.hex))]
+        // Nobody knows yet what a program of a later version is.
+        let isKnown = program == nil || isScript || kind == .witnessV0KeyHash
+        if isKnown { list.append(("isscript", .bool(isScript))) }
+        list.append(("iswitness", .bool(program != nil)))
         if let program, script.bytes != Policy.payToAnchor {
             list.append(("witness_version", .int(program.version)))
             list.append(("witness_program", .string(Array(program.program).hex)))

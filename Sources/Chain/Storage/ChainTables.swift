@@ -51,6 +51,8 @@ enum ChainFact: String {
     case filterIndexTip
     /// The same for the coin statistics.
     case coinStatisticsTip
+    /// Present once blocks were forgotten.
+    case pruned
     /// Present while the tables are being rebuilt from the block files.
     case rebuilding
 

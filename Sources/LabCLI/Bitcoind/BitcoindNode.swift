@@ -46,10 +46,10 @@ struct BitcoindNode {
             directory: directory.root, keepsMempool: settings.flag("persistmempool", default: true))
         let folder = directory.path("chainstate")
         try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let (host, storage) = try NodeStorage.host(
-            configuration, settings: nodeSettings(settings, configuration), runtime: runtime,
-            directory: directory, folder: directory.root, name: "chainstate/chain"
-        ) { observation, _ in
+        if let cookiePath, let cookie {
+            try Self.write(cookie, to: cookiePath, settings.text("rpccookieperms") ?? "owner")
+        }
+        let observer: @Sendable (NodeObservation, Instant) -> Void = { observation, _ in
             files.observe(observation)
             switch observation {
             case .bansChanged: peers.saveBans()
@@ -61,6 +61,11 @@ struct BitcoindNode {
                 notifier.tipChanged(hash.displayHex)
             default: break
             }
+        }
+        let (host, storage) = try await WaitingRoom.whileLoading(configuration, on: listeners.rpc) {
+            try NodeStorage.host(
+                configuration, settings: nodeSettings(settings, configuration), runtime: runtime,
+                directory: directory, folder: directory.root, name: "chainstate/chain", observer: observer)
         }
         _ = try await host.open(stores: [(.wallet, name: "wallets.journal")], under: directory)
         let service = BitcoindNode(
@@ -75,9 +80,6 @@ struct BitcoindNode {
             await host.stop()
             storage.close()
             throw error
-        }
-        if let cookiePath, let cookie {
-            try Self.write(cookie, to: cookiePath, settings.text("rpccookieperms") ?? "owner")
         }
         host.start()
         files.load(takesOld: settings.flag("acceptstalefeeestimates", default: false))
@@ -147,6 +149,8 @@ struct BitcoindNode {
         var node = NodeSettings()
         node.network = configuration.network
         node.chain = configuration.chain
+        // Core's 64 KiB, which a file does not quite reach.
+        if settings.flag("fastprune", default: false) { node.bytesPerFile = 0xffff }
         node.reindexes =
             settings.flag("reindex", default: false) || settings.flag("reindex-chainstate", default: false)
         return node

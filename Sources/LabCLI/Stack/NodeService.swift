@@ -17,6 +17,8 @@ struct NodeSettings: Sendable {
     var rpcPassword: String?
     /// Drops the database and builds it anew from the block files.
     var reindexes = false
+    /// Bytes of one block file.
+    var bytesPerFile = RuntimeLimits.logFileBytes
     /// What the chain keeps besides blocks and coins.
     var chain = ChainOptions()
     /// The command that repairs, for people.

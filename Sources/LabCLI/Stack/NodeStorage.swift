@@ -22,7 +22,7 @@ enum NodeStorage {
             let storage = try LiveStorage(
                 directory: folder ?? directory.path(settings.network.name), name: name, logs: logs,
                 tables: tables,
-                rebuilding: settings.reindexes)
+                rebuilding: settings.reindexes, bytesPerFile: settings.bytesPerFile)
             let machine = try NodeMachine(configuration, storage: storage) { progress in
                 report(progress)
             }

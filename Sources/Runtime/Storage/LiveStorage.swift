@@ -31,12 +31,15 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
     public private(set) var fault: StorageFault?
     private let database: SQLiteDatabase
     private var logs: [LogFiles] = []
-    private var committedLengths: [[Int]] = []
+    /// Nil for a file that was discarded.
+    private var committedLengths: [[Int?]] = []
     private var damage: [StorageFault] = []
     private var scratch = ByteWriter()
 
     /// The lengths of the log files, by log and file.
     private static let lengthTable = TableID(255)
+    /// Stands in ``lengthTable`` for the length of a file that was discarded.
+    private static let discardedLength = UInt64.max
     /// Present in ``lengthTable`` once anything was committed.
     private static let usedKey: [UInt8] = [255]
     private var isMarkedUsed = false
@@ -65,13 +68,29 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
             let isUsed = try self.isUsed()
             if isUsed {
                 try log.restore(lengths: lengths)
-            } else if !one.isSource {
+            } else if one.isSource {
+                try Self.leaveOut(log, rebuilding: rebuilding)
+            } else {
                 try log.removeAll()
             }
             logs.append(log)
             committedLengths.append(lengths)
         }
         try DataDirectory.sync(directory)
+    }
+
+    /// Files behind a gap are of no use to a rebuild. Who asked for one is rid of them; who lost the database besides
+    /// may yet find the missing file.
+    private static func leaveOut(_ log: LogFiles, rebuilding: Bool) throws(StorageFault) {
+        let unreachable = log.unreachable()
+        guard let first = unreachable.first else { return }
+        guard rebuilding else {
+            throw StorageFault(
+                .damaged, log.path(log.lengths.count), "is missing, though \(first) is there")
+        }
+        for path in unreachable where unlink(path) != 0 && errno != ENOENT {
+            throw StorageFault(.system, path, "cannot be removed: \(String(cString: strerror(errno)))")
+        }
     }
 
     /// Ends all use; what was not committed is forgotten.
@@ -119,6 +138,13 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
             fail(error)
             return LogPosition(file: 0, offset: 0)
         }
+    }
+
+    public func beginFile(of log: LogID) { logs[index(log)].beginFile() }
+
+    public func discard(_ log: LogID, file: UInt32) {
+        guard fault == nil else { return }
+        logs[index(log)].discard(Int(file))
     }
 
     public func read(_ log: LogID, at position: LogPosition, count: Int) -> [UInt8]? {
@@ -219,20 +245,22 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
             }
             isMarkedUsed = true
             try database.commit()
+            for log in logs { log.removeDoomed() }
         } catch {
             fail(error)
         }
     }
 
     private func recordLengths(_ log: LogFiles, at index: Int) throws(StorageFault) {
-        for (file, length) in log.lengths.enumerated()
+        let lengths = log.lengths.enumerated().map { log.discarded.contains($0) ? nil : $1 }
+        for (file, length) in lengths.enumerated()
         where file >= committedLengths[index].count || committedLengths[index][file] != length {
             var value = ByteWriter()
-            value.write(u64: UInt64(length))
+            value.write(u64: length.map { UInt64($0) } ?? Self.discardedLength)
             try database.set(
                 Self.lengthTable, Self.lengthKey(log.id, file).span.bytes, value.bytes.span.bytes)
         }
-        committedLengths[index] = log.lengths
+        committedLengths[index] = lengths
     }
 
     /// Whether anything was ever committed to this database.
@@ -240,14 +268,15 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
         try database.value(Self.lengthTable, Self.usedKey.span.bytes) != nil
     }
 
-    private func committed(_ log: LogID) throws(StorageFault) -> [Int] {
-        var lengths: [Int] = []
+    private func committed(_ log: LogID) throws(StorageFault) -> [Int?] {
+        var lengths: [Int?] = []
         try database.scan(Self.lengthTable, from: [log.raw], to: [log.raw + 1], backwards: false) {
             (_, value) throws(StorageFault) in
             guard value.count == 8 else {
                 throw StorageFault(.damaged, database.path, "a log's length is not readable")
             }
-            lengths.append(Int(UInt64(littleEndian: value.loadUnaligned(as: UInt64.self)) & (1 << 40 - 1)))
+            let length = UInt64(littleEndian: value.loadUnaligned(as: UInt64.self))
+            lengths.append(length == Self.discardedLength ? nil : Int(length & (1 << 40 - 1)))
             return true
         }
         return lengths

@@ -4,7 +4,7 @@ import SansIO
 /// An append-only log as a row of files `<name>00000.dat`, `<name>00001.dat`, ... in one directory.
 final class LogFiles {
     let id: LogID
-    /// The length of each file.
+    /// The length of each file; 0 for one that was discarded.
     private(set) var lengths: [Int] = []
     /// Files that hold bytes which are not synced.
     private(set) var unsynced: [Int] = []
@@ -14,15 +14,19 @@ final class LogFiles {
     /// Open files, the least recently opened first.
     private var open: [(file: Int, descriptor: Int32)] = []
     private var isNewInDirectory = false
+    private var beginsFile = false
+    /// Files that were discarded, whether or not they left the disk.
+    private(set) var discarded: Set<Int> = []
+    /// Discarded files that are still on disk.
+    private var doomed: [Int] = []
 
-    /// Finds the files as they lie on disk.
+    /// Finds the files as they lie on disk, up to the first that is missing.
     init(_ id: LogID, directory: String, name: String, bytesPerFile: Int) throws(StorageFault) {
         self.id = id
         self.directory = directory
         self.name = name
         self.bytesPerFile = bytesPerFile
-        var status = stat()
-        while stat(path(lengths.count), &status) == 0 { lengths.append(Int(status.st_size)) }
+        while let size = size(lengths.count) { lengths.append(size) }
     }
 
     deinit { close() }
@@ -32,36 +36,86 @@ final class LogFiles {
         return "\(directory)/\(name)\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits).dat"
     }
 
-    /// Brings the files to the lengths of the last commit: cuts what was appended after it. Throws when a file is
-    /// shorter than what was committed.
-    func restore(lengths committed: [Int]) throws(StorageFault) {
+    /// Bytes of a file on disk; nil when it is not there.
+    private func size(_ file: Int) -> Int? {
+        var status = stat()
+        return stat(path(file), &status) == 0 ? Int(status.st_size) : nil
+    }
+
+    /// Brings the files to the lengths of the last commit, nil being one that was discarded: cuts what was appended
+    /// after it, and takes away what was discarded and stayed. Throws when a file is shorter than what was committed.
+    func restore(lengths committed: [Int?]) throws(StorageFault) {
+        lengths = []
         for (file, length) in committed.enumerated() {
-            guard lengths.indices.contains(file) else {
-                throw StorageFault(.damaged, path(file), "is missing")
+            guard let length else {
+                discarded.insert(file)
+                doomed.append(file)
+                lengths.append(0)
+                continue
             }
-            guard lengths[file] >= length else {
-                throw StorageFault(
-                    .damaged, path(file), "has \(lengths[file]) bytes where \(length) were committed")
+            guard let size = size(file) else { throw StorageFault(.damaged, path(file), "is missing") }
+            guard size >= length else {
+                throw StorageFault(.damaged, path(file), "has \(size) bytes where \(length) were committed")
             }
-            if lengths[file] > length {
-                guard ftruncate(try descriptor(file), off_t(length)) == 0 else {
-                    throw system("cannot be cut to \(length) bytes", file)
-                }
-                lengths[file] = length
+            if size > length, ftruncate(try descriptor(file), off_t(length)) != 0 {
+                throw system("cannot be cut to \(length) bytes", file)
             }
+            lengths.append(length)
         }
+        while let size = size(lengths.count) { lengths.append(size) }
         while lengths.count > committed.count { try removeLast() }
+        removeDoomed()
+    }
+
+    /// Files on disk that follow a missing one: nothing in them can be reached from the first on.
+    func unreachable() -> [String] {
+        guard let listing = opendir(directory) else { return [] }
+        defer { closedir(listing) }
+        var names: [String] = []
+        // The name is read in place: an entry is shorter than its type says.
+        while let entry = readdir(listing), let offset = MemoryLayout<dirent>.offset(of: \.d_name) {
+            let text = String(
+                cString: UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self))
+            guard text.hasPrefix(name), text.hasSuffix(".dat"),
+                let number = Int(text.dropFirst(name.count).dropLast(4)), number > lengths.count
+            else { continue }
+            names.append("\(directory)/\(text)")
+        }
+        return names.sorted()
+    }
+
+    /// The next bytes begin a new file.
+    func beginFile() { beginsFile = true }
+
+    /// Forgets a file; it leaves the disk with ``removeDoomed()``.
+    func discard(_ file: Int) {
+        precondition(file + 1 < lengths.count, "the last file of a log stays")
+        guard discarded.insert(file).inserted else { return }
+        doomed.append(file)
+        unsynced.removeAll { $0 == file }
+        lengths[file] = 0
+    }
+
+    /// Takes discarded files off the disk. One that cannot be removed is tried again at the next start.
+    func removeDoomed() {
+        for file in doomed {
+            if let place = open.firstIndex(where: { $0.file == file }) {
+                _ = Glibc.close(open.remove(at: place).descriptor)
+            }
+            unlink(path(file))
+        }
+        doomed = []
     }
 
     func removeAll() throws(StorageFault) { while !lengths.isEmpty { try removeLast() } }
 
     func append(_ bytes: RawSpan) throws(StorageFault) -> LogPosition {
-        if lengths.isEmpty
-            || (lengths[lengths.count - 1] > 0 && lengths[lengths.count - 1] + bytes.byteCount > bytesPerFile)
-        {
+        let last = lengths.last ?? 0
+        if lengths.isEmpty || (last > 0 && (beginsFile || last + bytes.byteCount > bytesPerFile)) {
             lengths.append(0)
             isNewInDirectory = true
         }
+        beginsFile = false
         let file = lengths.count - 1
         let start = lengths[file]
         let descriptor = try descriptor(file)
@@ -88,6 +142,7 @@ final class LogFiles {
         guard count >= 0, lengths.indices.contains(file), Int(position.offset) + count <= lengths[file] else {
             return nil
         }
+        if count == 0 { return [] }
         let descriptor = Glibc.open(path(file), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }

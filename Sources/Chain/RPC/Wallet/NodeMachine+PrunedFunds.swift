@@ -9,8 +9,15 @@ extension RPCMethod {
             wallet: "importprunedfunds", "rawtransaction:str txoutproof:str",
             "Adds a transaction that a proof shows to be in a block."
         ) { node, wallet, call, _ throws(RPCError) in try node.importPruned(wallet, call) },
-        RPCMethod(wallet: "removeprunedfunds", "txid:hex", "Forgets a transaction.") {
+        RPCMethod(wallet: "removeprunedfunds", "txid:str", "Forgets a transaction.") {
             node, wallet, call, _ throws(RPCError) in
+            guard node.configuration.rpc.deprecated.contains("removeprunedfunds") else {
+                throw RPCError(
+                    code: -32,
+                    message:
+                        "DEPRECATION WARNING: This feature will be removed in the next major release. Start "
+                        + "bitcoind with the `-deprecatedrpc=removeprunedfunds` option in order to use this.")
+            }
             let txid = try node.hash(try call.string(0), name: "txid")
             guard node.wallets.wallets[wallet].transactionIndex[txid] != nil else {
                 throw .wallet("Transaction \(txid.displayHex) does not belong to this wallet")

@@ -112,11 +112,7 @@ extension NodeMachine {
         let text = try call.string(0)
         let network = configuration.network.addressNetwork
         guard let address = Address(text, network: network) else {
-            let isBech32 = ["bc1", "tb1", "bcrt1"].contains { text.lowercased().hasPrefix($0) }
-            throw .notFound(
-                isBech32
-                    ? "Invalid or unsupported Segwit (Bech32) or Base58 encoding."
-                    : "Invalid checksum or length of Base58 address (P2PKH or P2SH)")
+            throw .notFound(AddressFault(text, network: network).message)
         }
         let own = wallets.wallets[wallet]
         let script = address.scriptPubKey

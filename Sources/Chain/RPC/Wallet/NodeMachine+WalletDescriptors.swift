@@ -242,6 +242,7 @@ extension NodeMachine {
             var object = JSONObject()
             do throws(RPCError) {
                 try importDescriptor(request, timestamp: timestamp, wallet, warnings: &warnings)
+                try checkHistory(from: timestamp)
                 object.append("success", true)
                 earliest = min(earliest ?? timestamp, timestamp)
             } catch {
@@ -252,18 +253,34 @@ extension NodeMachine {
             answers.append(.object(object))
         }
         if let earliest {
-            // Two hours of leeway, as block times are not exact.
-            let from = earliest > 7_200 ? earliest - 7_200 : 0
-            var start = chain.height + 1
-            for height in 1...max(1, chain.height) {
-                guard let entry = chain.entry(at: height), entry.header.time >= from else { continue }
-                start = height
-                break
-            }
-            rescan(wallet, from: start, to: chain.height)
+            rescan(wallet, from: firstBlock(since: earliest), to: chain.height)
             lookIntoPool(wallet, at: call.now)
         }
         return .array(answers)
+    }
+
+    /// Height of the first block that may hold what happened since `time`: two hours of leeway, as block times are
+    /// not exact.
+    private func firstBlock(since time: UInt32) -> Int {
+        let from = time > 7_200 ? time - 7_200 : 0
+        for height in 1...max(1, chain.height) {
+            if let entry = chain.entry(at: height), entry.header.time >= from { return height }
+        }
+        return chain.height + 1
+    }
+
+    /// Refuses a descriptor whose history lies in blocks that were forgotten; the descriptor itself stays, as in Core.
+    private func checkHistory(from timestamp: UInt32) throws(RPCError) {
+        guard let pruned = chain.pruneHeight, pruned >= firstBlock(since: timestamp),
+            let time = chain.entry(at: pruned)?.header.time
+        else { return }
+        throw .misc(
+            "Rescan failed for descriptor with timestamp \(timestamp). There was an error reading a block from time "
+                + "\(time), which is after or within 7200 seconds of key creation, and could contain transactions "
+                + "pertaining to the desc. As a result, transactions and coins using this desc may not appear in "
+                + "the wallet. This error could be caused by pruning or data corruption (see bitcoind log for "
+                + "details) and could be dealt with by downloading and rescanning the relevant blocks (see -reindex "
+                + "option and rescanblockchain RPC).")
     }
 
     private static func timestamp(_ value: JSON?, now: UInt32) throws(RPCError) -> UInt32 {
@@ -428,6 +445,11 @@ extension NodeMachine {
             guard stop >= start else {
                 throw .parameter("stop_height must be greater than start_height")
             }
+        }
+        if let pruned = chain.pruneHeight, pruned >= start {
+            throw .misc(
+                "Can't rescan beyond pruned data. Use RPC call getblockchaininfo to determine your pruned height."
+            )
         }
         rescan(wallet, from: start, to: stop)
         return ["start_height": .int(start), "stop_height": .int(stop)]

@@ -39,6 +39,10 @@ extension RPCMethod {
                 + "descriptors:bool? load_on_startup:bool? external_signer:bool?",
             "Creates and loads a new wallet."
         ) { node, call, _ throws(RPCError) in try node.createWallet(call) },
+        RPCMethod(
+            wallets: "migratewallet", "wallet_name:str? passphrase:str? load_wallet:bool?",
+            "Turns a wallet of old into a descriptor wallet; here all are."
+        ) { _, _, _ throws(RPCError) in throw .wallet("Error: This wallet is already a descriptor wallet") },
         RPCMethod(wallet: "getwalletinfo", "", "The wallet's state.") { node, wallet, _, _ throws(RPCError) in
             node.walletInfo(wallet)
         },
@@ -154,6 +158,11 @@ extension NodeMachine {
         }
         if wallets.wallets[wallet].isLoaded {
             throw RPCError(code: -35, message: "Wallet \"\(name)\" is already loaded.")
+        }
+        if let pruned = chain.pruneHeight, pruned > wallets.wallets[wallet].best?.height ?? 0 {
+            throw .wallet(
+                "Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the "
+                    + "whole blockchain again in case of a pruned node)")
         }
         wallets.wallets[wallet].isLoaded = true
         if let start = try call.optionalBool(1) { wallets.wallets[wallet].loadsOnStart = start }

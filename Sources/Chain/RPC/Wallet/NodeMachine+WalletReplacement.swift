@@ -19,7 +19,7 @@ extension NodeMachine {
         let options = WalletOptions(call[1]?.objectValue)
         try options.check([
             "conf_target", "fee_rate", "replaceable", "estimate_mode", "outputs", "original_change_index",
-            "confTarget",
+            "confTarget", "psbt_version",
         ])
         if options["conf_target"] != nil, options["confTarget"] != nil {
             throw .parameter("confTarget and conf_target options should not both be set. Use conf_target.")
@@ -36,7 +36,11 @@ extension NodeMachine {
         }
         var object = JSONObject()
         if asPSBT {
-            var psbt = PSBT(payment.transaction)
+            let version = try options.int("psbt_version") ?? 2
+            guard version == 0 || version == 2 else {
+                throw .parameter("The PSBT version can only be 2 or 0")
+            }
+            var psbt = PSBT(payment.transaction, version: UInt32(version))
             _ = fill(&psbt, wallet, signs: false, hashType: nil, derivations: true, finalizes: false)
             object.append("psbt", .string(psbt.base64))
         } else {
