@@ -2,6 +2,7 @@ import Bitcoin
 import JSONText
 import Operations
 import Pool
+import Runtime
 import SansIO
 
 /// The pool server behind its HTTP interface.
