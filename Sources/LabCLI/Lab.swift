@@ -17,7 +17,7 @@ struct Lab: AsyncParsableCommand {
         version: LabVersion.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
-            TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
+            JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
             ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
