@@ -55,7 +55,7 @@ public struct JobDeclarationServerLimits: Sendable, Hashable {
     /// First and longest pause between two attempts to reach the node.
     public var retryFirst = Interval.seconds(1)
     public var retryLongest = Interval.seconds(30)
-    /// Frames of unknown type and refused requests that one connection may send before it is closed.
+    /// Frames of unknown type and refused requests that one connection may send in a minute before it is closed.
     public var toleratedOddities = 256
     /// Hashes of submitted blocks remembered, so that pool and miner telling of one block make one submission.
     public var submittedBlocks = 64

@@ -134,8 +134,9 @@ extension JobDeclarationServerMachine {
     }
 
     private mutating func nodeFailed(_ text: String, into effects: inout Effects) {
-        guard isNodeReady || tip == nil else { return }
+        guard isNodeReady || nodeFault != text else { return }
         isNodeReady = false
+        nodeFault = text
         effects.observe(.node(.lost(text)))
     }
 
@@ -197,6 +198,7 @@ extension JobDeclarationServerMachine {
         tip = told
         if !isNodeReady {
             isNodeReady = true
+            nodeFault = nil
             effects.observe(.node(.ready))
         }
         if isNew {

@@ -30,12 +30,12 @@ struct DeclarationConnection: Sendable {
     var heldAllocations: [JobDeclaration.AllocateMiningJobToken] = []
     /// In the order of their arrival.
     var pending: [Declaration] = []
-    /// Allocations since ``windowStart``.
+    /// Allocations and oddities of the minute that began at ``windowStart``.
     var allocations = 0
+    var oddities = 0
     var windowStart: Instant
     var solutions = 0
     var solutionTip: Hash256?
-    var oddities = 0
 
     init(link: V2Connection, at now: Instant) {
         self.link = link

@@ -76,6 +76,8 @@ public enum JobDeclarationServerCommand: Sendable, Equatable {
     case disconnect(ConnectionID, String)
     /// The pool found a block on a declared job.
     case solution(CustomSolution)
+    /// The node was started anew and wrote another cookie.
+    case setNodeCredentials(String)
     /// Other outputs for tokens from here on.
     case setPayout(CoinbasePayout)
 }

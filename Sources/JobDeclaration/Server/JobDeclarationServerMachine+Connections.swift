@@ -62,6 +62,11 @@ extension JobDeclarationServerMachine {
             return
         }
         timers.set(.connection(id), now + configuration.limits.idleDeadline)
+        if now - connections[id]!.windowStart >= .minutes(1) {
+            connections[id]!.windowStart = now
+            connections[id]!.allocations = 0
+            connections[id]!.oddities = 0
+        }
         if frame.extensionNumber == V2Extension.negotiation {
             try refuseExtensions(frame, on: id, into: &effects)
             return
@@ -134,7 +139,7 @@ extension JobDeclarationServerMachine {
     mutating func countOddity(on id: ConnectionID, into effects: inout Effects) {
         connections[id]?.oddities += 1
         if let count = connections[id]?.oddities, count > configuration.limits.toleratedOddities {
-            close(id, "\(count) refused or unknown messages", into: &effects)
+            close(id, "\(count) refused or unknown messages in a minute", into: &effects)
         }
     }
 

@@ -24,8 +24,8 @@ extension JobDeclarationServerMachine {
             submit(block, transactions: job.transactions.count, at: now, into: &effects)
             return
         }
+        // Late ones are nobody's fault, and where every share is a block they are many.
         effects.observe(.solutionIgnored(id, "no block of a declared job"))
-        countOddity(on: id, into: &effects)
     }
 
     mutating func solve(_ solution: CustomSolution, at now: Instant, into effects: inout Effects) {

@@ -10,10 +10,6 @@ extension JobDeclarationServerMachine {
         into effects: inout Effects
     ) {
         let limits = configuration.limits
-        if now - connections[id]!.windowStart >= .minutes(1) {
-            connections[id]!.windowStart = now
-            connections[id]!.allocations = 0
-        }
         connections[id]!.allocations += 1
         guard connections[id]!.allocations <= limits.allocationsPerMinute else {
             close(id, "more than \(limits.allocationsPerMinute) tokens in a minute", into: &effects)

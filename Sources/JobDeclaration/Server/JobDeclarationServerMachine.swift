@@ -48,6 +48,8 @@ public struct JobDeclarationServerMachine: Machine {
     var links: [NodeLink]
     var tip: NodeTip?
     var isNodeReady = false
+    /// What was last told of the node's absence.
+    var nodeFault: String?
     var longPollID: String?
     var lastPoll = Instant.start
     var mempoolBacklog: [Hash256] = []
@@ -131,6 +133,7 @@ public struct JobDeclarationServerMachine: Machine {
         case .setClock(let clock): self.clock = clock
         case .disconnect(let id, let text): close(id, text, into: &effects)
         case .solution(let solution): solve(solution, at: now, into: &effects)
+        case .setNodeCredentials(let text): configuration.node?.credentials = text
         case .setPayout(let payout): configuration.payout = payout
         }
     }

@@ -30,10 +30,10 @@ struct CoreRPCOptions: ParsableArguments {
         }
         var credentials = "\(coreRpcUser):\(coreRpcPass)"
         if let coreRpcCookie {
-            guard let cookie = try? String(contentsOfFile: coreRpcCookie, encoding: .utf8) else {
+            guard let cookie = NodeCookie.read(coreRpcCookie) else {
                 throw CommandFault("\(coreRpcCookie) cannot be read; the node writes it while it runs")
             }
-            credentials = cookie.trimmingCharacters(in: .whitespacesAndNewlines)
+            credentials = cookie
         }
         var node = JobDeclarationServerConfiguration.Node(endpoint: endpoint, credentials: credentials)
         node.mempoolInterval = mempoolUpdateInterval.interval
@@ -93,6 +93,7 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
         if let listenJdAddress {
             (settings.host, settings.port) = (listenJdAddress.host, listenJdAddress.port)
         }
+        settings.cookiePath = node.coreRpcCookie
         settings.certificateValidity = .seconds(certValiditySec)
         if fullTemplateModeRequired { settings.modes = .fullTemplate }
         let secret = jdsSecret.map { TokenSecret(Array($0.utf8)) } ?? TokenSecret(authority: authority.secret)

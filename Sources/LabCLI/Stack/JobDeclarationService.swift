@@ -1,10 +1,12 @@
 import Bitcoin
+import Foundation
 import JobDeclaration
 import NIOPosix
 import Pool
 import Runtime
 import SansIO
 import Stratum
+import Synchronization
 
 /// What an operator decides about a job declaration server.
 struct JobDeclarationSettings: Sendable {
@@ -13,6 +15,8 @@ struct JobDeclarationSettings: Sendable {
     var modes = JobDeclarationServerConfiguration.Modes.both
     /// Nil: only coinbase-only clients can be served.
     var node: JobDeclarationServerConfiguration.Node?
+    /// Read again when the node does not take what it said.
+    var cookiePath: String?
     var certificateValidity = Interval.hours(1)
 }
 
@@ -34,9 +38,14 @@ struct JobDeclarationService: Sendable {
             secretSeed: LiveWorld.entropy(32), tokenSecret: secret, payout: payout, node: settings.node)
         configuration.modes = settings.modes
         configuration.certificateValidity = settings.certificateValidity
+        let cookie = settings.cookiePath.map { NodeCookie($0) }
         let host = MachineHost(
-            JobDeclarationServerMachine(configuration), loop: runtime.group.next(), world: runtime.world,
-            observer: observer)
+            JobDeclarationServerMachine(configuration), loop: runtime.group.next(), world: runtime.world
+        ) { observation, now in
+            if case .node(.lost) = observation { cookie?.readAgain() }
+            observer(observation, now)
+        }
+        cookie?.attach(host)
         let endpoint = try await host.listen(
             .jobDeclarationServer, on: Endpoint(host: settings.host, port: settings.port))
         host.start()
@@ -44,6 +53,26 @@ struct JobDeclarationService: Sendable {
     }
 
     func stop() async { await host.stop() }
+}
+
+/// A node's cookie, which it writes anew at each start.
+final class NodeCookie: Sendable {
+    private let path: String
+    private let host = Mutex<MachineHost<JobDeclarationServerMachine>?>(nil)
+
+    init(_ path: String) { self.path = path }
+
+    func attach(_ host: MachineHost<JobDeclarationServerMachine>) { self.host.withLock { $0 = host } }
+
+    func readAgain() {
+        guard let text = NodeCookie.read(path) else { return }
+        host.withLock { $0?.send(.setNodeCredentials(text)) }
+    }
+
+    /// `user:password`; nil when there is no such file.
+    static func read(_ path: String) -> String? {
+        (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
 }
 
 /// A job declaration server's observations as lines.

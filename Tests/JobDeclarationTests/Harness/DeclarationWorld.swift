@@ -138,6 +138,11 @@ final class DeclarationWorld {
         server.handle(.solution(solution), at: now, into: &serverEffects)
     }
 
+    func order(_ command: JobDeclarationServerCommand) throws {
+        server.handle(command, at: now, into: &serverEffects)
+        try pump()
+    }
+
     // MARK: Time and bytes
 
     func advance(by interval: Interval) throws {

@@ -156,6 +156,35 @@ struct DeclarationFaultTests {
         #expect(try client.success(2) != nil)
     }
 
+    @Test("a node that takes the credentials no more is told of once, and taken again with others")
+    func credentials() throws {
+        var configuration = DeclarationWorld.configuration()
+        configuration.node?.credentials = "user:old"
+        let world = try DeclarationWorld(configuration)
+        try world.advance(by: .seconds(20))
+        #expect(world.server.snapshot.isNodeReady == false)
+        #expect(world.observations.filter { $0 == .node(.lost("status 401")) }.count == 1)
+        try world.order(.setNodeCredentials(DeclarationWorld.credentials))
+        try world.advance(by: .seconds(40))
+        #expect(world.server.snapshot.isNodeReady)
+    }
+
+    @Test("late solutions, however many, cost a client nothing")
+    func lateSolutions() throws {
+        let world = try DeclarationWorld()
+        var client = TestDeclarer(world, try world.client())
+        let work = try world.work()
+        let id = try client.declare(work)
+        try #require(try client.success(id) != nil)
+        for number in 0..<300 {
+            var late = work
+            late.prevHash = SHA256.hash([UInt8(number & 255)])
+            client.peer.send(late.solution([UInt8](repeating: 0, count: 20), nonce: 0))
+        }
+        try world.pump()
+        #expect(client.peer.closed == nil)
+    }
+
     @Test(
         "without its node the server says so, keeps the token good, and tokens wait for the node's first word"
     )
