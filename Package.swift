@@ -55,6 +55,7 @@ let roles: [Target] = [
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
@@ -80,7 +81,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "JobDeclaration", "Tap", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -94,7 +95,7 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Pool", ["Pool", "Translator", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

@@ -18,6 +18,7 @@ struct HouseTests {
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
@@ -32,7 +33,7 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "JobDeclaration", "Tap", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
@@ -40,7 +41,7 @@ struct HouseTests {
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
         "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
-        "DeviceModel",
+        "Translator", "DeviceModel",
         "ASICSim", "Firmware", "Tap",
         "Rig", "Simulation",
     ]
