@@ -39,6 +39,7 @@ let ground: [Target] = [
     .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
     .target(name: "CChaChaPoly", cSettings: [.unsafeFlags(["-O2"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLibSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
@@ -55,6 +56,7 @@ let roles: [Target] = [
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
@@ -63,7 +65,7 @@ let roles: [Target] = [
 
 let worlds: [Target] = [
     room("Simulation", ["SansIO"]),
-    room("Runtime", ["SansIO", "CSQLite"] + nio),
+    room("Runtime", ["SansIO", "CSQLite", "CLibSSL"] + nio),
 ]
 
 let edges: [Target] = [
@@ -80,7 +82,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "JobDeclaration", "Tap", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -94,7 +96,7 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Pool", ["Pool", "Translator", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

@@ -18,12 +18,13 @@ struct HouseTests {
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
         "Rig": ["SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "ASICSim", "Firmware"],
         "Simulation": ["SansIO"],
-        "Runtime": ["SansIO", "CSQLite"],
+        "Runtime": ["SansIO", "CSQLite", "CLibSSL"],
         "Experiments": [
             "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
             "Simulation",
@@ -32,7 +33,7 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "JobDeclaration", "Tap", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
@@ -40,7 +41,7 @@ struct HouseTests {
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
         "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
-        "DeviceModel",
+        "Translator", "DeviceModel",
         "ASICSim", "Firmware", "Tap",
         "Rig", "Simulation",
     ]
@@ -80,7 +81,7 @@ struct HouseTests {
     @Test("each room imports only rooms below it", arguments: graph.keys.sorted())
     func arrowsPointDown(room: String) {
         let rooms = Set(Self.graph.keys).union([
-            "CSHA256", "CChaChaPoly", "COpenSSL", "CSecp256k1", "CLibUSB", "CSQLite",
+            "CSHA256", "CChaChaPoly", "COpenSSL", "CSecp256k1", "CLibUSB", "CSQLite", "CLibSSL",
         ])
         let allowed = Self.graph[room] ?? []
         let sources = Self.sources.filter { $0.room == room }
