@@ -17,8 +17,9 @@ struct Lab: AsyncParsableCommand {
         version: LabVersion.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
-            JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
-            ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
+            JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
+            FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
+            ConformCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 
