@@ -15,7 +15,8 @@ struct HouseTests {
         "Stratum": ["SansIO", "JSONText", "Bitcoin", "CChaChaPoly", "COpenSSL", "CSecp256k1"],
         "Hardware": ["SansIO", "Bitcoin"],
         "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
-        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Vardiff": ["SansIO"],
+        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
@@ -33,15 +34,15 @@ struct HouseTests {
         "Operations": ["JSONText"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
+        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Pool", "JobDeclaration",
         "Translator", "DeviceModel", "ASICSim", "Firmware", "Tap", "Conformance",
         "Rig", "Simulation",
     ]
