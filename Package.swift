@@ -52,7 +52,8 @@ let languages: [Target] = [
 
 let roles: [Target] = [
     room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
-    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Ledger", ["SansIO", "Bitcoin"]),
+    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Ledger"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
@@ -80,7 +81,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "Ledger", "JobDeclaration", "Tap", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -94,7 +95,8 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Ledger", ["Ledger", "Bitcoin", "SansIO"]),
+    tests("Pool", ["Pool", "Ledger", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

@@ -15,7 +15,8 @@ struct HouseTests {
         "Stratum": ["SansIO", "JSONText", "Bitcoin", "CChaChaPoly", "COpenSSL", "CSecp256k1"],
         "Hardware": ["SansIO", "Bitcoin"],
         "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
-        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Ledger": ["SansIO", "Bitcoin"],
+        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Ledger"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "DeviceModel": ["SansIO", "Hardware"],
@@ -32,16 +33,15 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "Ledger", "JobDeclaration", "Tap", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
-        "DeviceModel",
-        "ASICSim", "Firmware", "Tap",
+        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Ledger", "Pool", "JobDeclaration",
+        "DeviceModel", "ASICSim", "Firmware", "Tap",
         "Rig", "Simulation",
     ]
 

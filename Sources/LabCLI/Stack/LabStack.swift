@@ -69,9 +69,9 @@ final class LabStack: Sendable {
             endpoint: node.rpc, credentials: "\(node.rpcUser):\(node.rpcPassword)")
         poolSettings.jobDeclarationClientPort = ports.jobDeclarationClient
         poolSettings.sharesPerMinute = settings.sharesPerMinute
-        poolSettings.payout = try await payout(from: node)
+        poolSettings.coinbase = try await payout(from: node)
         let pool = try await PoolService.start(
-            poolSettings, runtime: runtime, keys: keys,
+            poolSettings, runtime: runtime, directory: directory, keys: keys,
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
         ) { observation, now in
             observatory.pool(observation, at: now)

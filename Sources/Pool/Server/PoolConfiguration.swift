@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 import SansIO
 import Stratum
 
@@ -43,6 +44,12 @@ public struct PoolConfiguration: Sendable {
     /// Nil: miners cannot bring their own jobs.
     public var customJobs: CustomJobPolicy?
     public var admission = AdmissionRules()
+    /// How rewards are divided; says which identities mine for their own address, see ``MinerIdentity``.
+    public var payoutScheme = PayoutScheme.solo
+    /// Whose addresses are taken in identities.
+    public var network = AddressNetwork.regtest
+    /// Where the ledger goes on; nil keeps no books.
+    public var ledger: LedgerStart?
     public var limits = PoolLimits()
 
     public init(
@@ -96,4 +103,8 @@ public enum PoolCommand: Sendable, Equatable {
     /// Keep an address out for a time; what it has is closed.
     case ban(address: String, time: Interval)
     case liftBan(address: String)
+    /// The ledger's book holds everything up to this record.
+    case ledgerFolded(through: UInt64)
+    /// Record and acknowledge everything that waits; the process ends.
+    case settle
 }

@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 import SansIO
 import Stratum
 
@@ -46,12 +47,16 @@ public struct PoolMachine: Machine {
     var totals = PoolTotals()
     var admission: AdmissionControl
     var drain: Drain?
+    /// Nil for a pool that keeps no books.
+    var ledger: PoolLedger?
+    var solo = SoloRewards()
 
     public init(_ configuration: PoolConfiguration) {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
         admission = AdmissionControl(configuration.admission)
+        ledger = configuration.ledger.map { PoolLedger($0) }
         terms = WorkTerms(
             rewards: RewardOutputs(configuration.payout),
             layout: .pool(serverID: configuration.serverID),
@@ -86,6 +91,8 @@ public struct PoolMachine: Machine {
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) {
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         if id == templateProvider.connection {
             templateProviderReceived(bytes, at: now, into: &effects)
             return
@@ -102,6 +109,8 @@ public struct PoolMachine: Machine {
             templateProviderLost(reason, at: now, into: &effects)
             return
         }
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         guard let place = places[id] else { return }
         forget(place, reason: reason, at: now, into: &effects)
     }
@@ -118,6 +127,8 @@ public struct PoolMachine: Machine {
         _ command: consuming PoolCommand, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) {
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         switch command {
         case .setClock(let clock): self.clock = clock
         case .disconnect(let id, let text):
@@ -134,12 +145,15 @@ public struct PoolMachine: Machine {
         case .changePrefix(let key): changePrefix(key, at: now, into: &effects)
         case .ban(let address, let time): ban(address, for: time, at: now, into: &effects)
         case .liftBan(let address): admission.lift(address)
+        case .ledgerFolded(let sequence): ledger?.folded(through: sequence, into: &effects)
+        case .settle: settleAll(into: &effects)
         }
     }
 
     /// Sends what was written for this connection.
     mutating func flush(_ id: ConnectionID, into effects: inout EffectBuffer<PoolObservation>) {
         guard out.count > 0 else { return }
+        settleLedger(into: &effects)
         effects.send(on: id) { writer in out.bytes.withUnsafeBytes { writer.write($0) } }
         out.removeAll()
     }
