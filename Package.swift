@@ -54,7 +54,8 @@ let languages: [Target] = [
 let roles: [Target] = [
     room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Vardiff", ["SansIO"]),
-    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff"]),
+    room("Ledger", ["SansIO", "Bitcoin"]),
+    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
@@ -83,7 +84,7 @@ let edges: [Target] = [
     .executableTarget(
         name: "LabCLI",
         dependencies: [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
@@ -99,10 +100,12 @@ let testRooms: [Target] = [
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
     tests("Vardiff", ["Vardiff", "SansIO"]),
+    tests("Ledger", ["Ledger", "Bitcoin", "SansIO"]),
     tests(
         "Pool",
         [
-            "Pool", "Vardiff", "Translator", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO", "JSONText",
+            "Pool", "Vardiff", "Ledger", "Translator", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO",
+            "JSONText",
         ]),
     tests(
         "JobDeclaration",

@@ -42,6 +42,15 @@ public struct PoolLimits: Sendable, Hashable {
     /// Hashes remembered for each channel and tip. When full the channel's accepted target is halved and what
     /// no longer meets it is forgotten, so that the answer stays exact.
     public var seenSharesPerChannel = 16_384
+    /// Workers that extension 0x0002 may name on one channel: a proxy's site. Shares of further ones count for the
+    /// channel's own worker.
+    public var namedWorkersPerChannel = 4_096
+    /// Different coinbases that open channels may ask for. Each costs some hundred bytes in each job held, and a
+    /// hash at each template.
+    public var soloRewards = 1_024
+    /// Bytes after which the ledger's journal goes on in its other segment, if that is free: what a restart reads
+    /// at most twice.
+    public var ledgerSegmentBytes = 8 << 20
     /// Bytes of a user identity; the wire's own bound.
     public var identityBytes = 255
     /// Solutions kept while the template provider is away.

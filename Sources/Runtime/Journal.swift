@@ -25,6 +25,8 @@ final class Journal {
     private var isSynced = true
     private let path: String
     private var frame: [UInt8] = []
+    /// Records that ``append(_:)`` or ``writeBuffered()`` will hand over.
+    private var buffered: [UInt8] = []
 
     init(path: String, _ restore: (RawSpan) -> Void) throws {
         self.path = path
@@ -41,17 +43,36 @@ final class Journal {
     deinit { close() }
 
     func append(_ record: UnsafeRawBufferPointer) throws(StorageFault) {
-        precondition(record.count <= RuntimeLimits.recordBytes, "a journal record of \(record.count) bytes")
+        try writeBuffered()
         frame.removeAll(keepingCapacity: true)
+        encode(record, into: &frame)
+        try write(frame)
+    }
+
+    /// Takes a record that is handed to the operating system by the next ``writeBuffered()``, so that many records
+    /// cost one system call.
+    func buffer(_ record: UnsafeRawBufferPointer) { encode(record, into: &buffered) }
+
+    func writeBuffered() throws(StorageFault) {
+        guard !buffered.isEmpty else { return }
+        defer { buffered.removeAll(keepingCapacity: buffered.count < 1 << 20) }
+        try write(buffered)
+    }
+
+    private func encode(_ record: UnsafeRawBufferPointer, into frame: inout [UInt8]) {
+        precondition(record.count <= RuntimeLimits.recordBytes, "a journal record of \(record.count) bytes")
         let length = UInt32(record.count) | (isSynced ? Self.firstAfterSync : 0)
         isSynced = false
         withUnsafeBytes(of: length.littleEndian) { frame.append(contentsOf: $0) }
         withUnsafeBytes(of: CRC32C.checksum(record).littleEndian) { frame.append(contentsOf: $0) }
         frame.append(contentsOf: record)
+    }
+
+    private func write(_ bytes: [UInt8]) throws(StorageFault) {
         var offset = 0
-        while offset < frame.count {
-            let written = frame.withUnsafeBytes {
-                write(descriptor, $0.baseAddress! + offset, frame.count - offset)
+        while offset < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
             }
             if written < 0, errno == EINTR { continue }
             // A store that cannot store must not acknowledge: stopping is the only honest answer.
@@ -62,6 +83,7 @@ final class Journal {
 
     /// Forces everything to the disk itself.
     func sync() throws(StorageFault) {
+        try writeBuffered()
         guard !isSynced || replaced != nil else { return }
         guard fdatasync(descriptor) == 0 else { throw fault("cannot be synced") }
         isSynced = true
@@ -89,6 +111,7 @@ final class Journal {
             descriptor = fresh
         }
         isSynced = true
+        buffered.removeAll()
     }
 
     private func fault(_ what: String) -> StorageFault {
@@ -97,6 +120,7 @@ final class Journal {
 
     func close() {
         guard descriptor >= 0 else { return }
+        try? writeBuffered()
         if let replaced { _ = Glibc.close(replaced) }
         replaced = nil
         _ = fsync(descriptor)
@@ -131,7 +155,7 @@ final class Journal {
     }
 
     /// The whole record that begins at `offset`; nil when there is none.
-    private static func record(
+    static func record(
         in bytes: UnsafeRawBufferPointer, at offset: Int, bytesMax: Int = RuntimeLimits.recordBytes
     ) -> (bytes: UnsafeRawBufferPointer, isFirstAfterSync: Bool)? {
         guard bytes.count - offset > 8 else { return nil }

@@ -16,8 +16,12 @@ public enum RuntimeLimits {
     public static let logFileBytes = 128 << 20
     /// Log files that are open at the same time, so that a long chain does not use up the process's descriptors.
     static let openLogFiles = 16
+    /// Bytes of a journal that its reader holds at a time: many records of a ledger, which have some hundred bytes.
+    static let tailBytes = 1 << 20
     /// SQLite's page cache, in KiB: a node at rest must stay under 120 MiB.
     static let databaseCacheKibibytes = 8_192
+    /// How long a reader waits for a writer that begins the write-ahead log anew.
+    static let databaseBusyMilliseconds: Int32 = 2_000
     /// Findings of damage that wait for the machine; more say nothing new.
     static let notedDamage = 16
     /// The largest record of a journal: a block with its undo data, with room.

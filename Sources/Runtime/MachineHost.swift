@@ -23,6 +23,11 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     private var connections: [ConnectionID: ConnectionHandler<M>] = [:]
     private var dirty: [ConnectionHandler<M>] = []
     private var journals: [StoreID: Journal] = [:]
+    /// Journals whose records need not be on the disk itself before a send.
+    private var unforced: Set<StoreID> = []
+    /// Some of those hold records that the operating system does not have yet.
+    private var hasBuffered = false
+    private var isFlushQueued = false
     /// Journals with records that are not on the disk itself.
     private var unsynced: Set<StoreID> = []
     private var listeners: [any Channel] = []
@@ -111,6 +116,7 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
         let done = loop.makePromise(of: Void.self)
         loop.execute { [self] in
             guard !isStopping else { return done.succeed() }
+            guard writeBuffered() else { return done.succeed() }
             isStopping = true
             armed?.callback.cancel()
             armed = nil
@@ -180,8 +186,21 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
         flushWritten()
     }
 
-    /// Writes what the last event handed over: one system call for each connection that was written to.
+    /// Writes what the last event handed over: one system call for each connection that was written to. When records
+    /// wait for the operating system, that is put off to the end of the loop's turn: all records of the turn are then
+    /// written by one call, and what acknowledges them leaves after it.
     func flushWritten() {
+        guard hasBuffered else { return flushConnections() }
+        guard !isFlushQueued else { return }
+        isFlushQueued = true
+        loop.assumeIsolated().execute { [self] in
+            isFlushQueued = false
+            guard writeBuffered() else { return }
+            flushConnections()
+        }
+    }
+
+    private func flushConnections() {
         guard !dirty.isEmpty else { return }
         let handlers = dirty
         dirty.removeAll(keepingCapacity: true)
@@ -209,7 +228,7 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
                     dirty.append(handler)
                 }
             case .close(let id, let reason):
-                guard syncJournals() else { return }
+                guard syncJournals(), writeBuffered() else { return }
                 connections[id]?.close(reason)
             case .dial(let dial, let endpoint): self.dial(dial, to: endpoint)
             case .store(let store, let range):
@@ -221,7 +240,7 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
             case .observe(let observation): observer(observation, latest)
             }
         }
-        guard syncJournals() else { return }
+        guard syncJournals(), slow.isEmpty || writeBuffered() else { return }
         effects.reset()
         isDraining = false
         for handler in slow { handler.close(.slowConsumer) }
@@ -232,6 +251,11 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
 
     private func append(_ range: Range<Int>, to store: StoreID) -> Bool {
         guard let journal = journals[store] else { return true }
+        if unforced.contains(store) {
+            effects.withBytes(range) { journal.buffer($0) }
+            hasBuffered = true
+            return true
+        }
         let fault = effects.withBytes(range) { bytes -> StorageFault? in
             do throws(StorageFault) { try journal.append(bytes) } catch { return error }
             return nil
@@ -250,6 +274,19 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
             }
         }
         unsynced.removeAll()
+        return true
+    }
+
+    /// Hands buffered records to the operating system; false if that failed.
+    private func writeBuffered() -> Bool {
+        guard hasBuffered else { return true }
+        hasBuffered = false
+        for store in unforced {
+            do throws(StorageFault) { try journals[store]?.writeBuffered() } catch {
+                fail(error)
+                return false
+            }
+        }
         return true
     }
 
@@ -333,10 +370,16 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
 extension MachineHost where M: DurableMachine & ~Copyable {
     /// Opens the stores under `directory`, reads every record back into the machine and keeps appending to them.
     /// Call it before listening. Answers the number of records read.
-    public func open(stores: [(StoreID, name: String)], under directory: DataDirectory) async throws -> Int {
+    ///
+    /// - Parameter forced: false for records that survive the process, but the power's going only as far as the
+    ///   operating system had written them: they are handed to it before a later send leaves, many at a time.
+    public func open(
+        stores: [(StoreID, name: String)], under directory: DataDirectory, forced: Bool = true
+    ) async throws -> Int {
         try await loop.submit { [self] in
             var count = 0
             for (id, name) in stores {
+                if !forced { unforced.insert(id) }
                 journals[id] = try Journal(path: directory.path(name)) { record in
                     machine.restore(record, from: id)
                     count += 1

@@ -16,7 +16,8 @@ struct HouseTests {
         "Hardware": ["SansIO", "Bitcoin"],
         "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Vardiff": ["SansIO"],
-        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff"],
+        "Ledger": ["SansIO", "Bitcoin"],
+        "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
@@ -34,7 +35,7 @@ struct HouseTests {
         "Operations": ["JSONText"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
@@ -42,8 +43,8 @@ struct HouseTests {
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Pool", "JobDeclaration",
-        "Translator", "DeviceModel", "ASICSim", "Firmware", "Tap", "Conformance",
+        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Ledger", "Pool",
+        "JobDeclaration", "Translator", "DeviceModel", "ASICSim", "Firmware", "Tap", "Conformance",
         "Rig", "Simulation",
     ]
 

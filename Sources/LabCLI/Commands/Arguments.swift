@@ -123,12 +123,21 @@ struct DurationArgument: ExpressibleByArgument, Sendable {
 }
 
 enum Payout {
-    /// The script of an address on the lab's networks.
-    static func script(_ address: String?) throws -> Script? {
-        guard let address else { return nil }
-        guard let parsed = Address(address, network: .regtest) else {
-            throw CommandFault("\(address) is no regtest address (bcrt1…, m…, n… or 2…)")
+    /// The script of an address on the lab's networks or of a descriptor; of a ranged one the first.
+    static func script(_ text: String?) throws -> Script? {
+        guard let text else { return nil }
+        if let address = Address(text, network: .regtest) { return address.scriptPubKey }
+        guard text.contains("(") else {
+            throw CommandFault(
+                "\(text) is no regtest address (bcrt1…, m…, n… or 2…) and no descriptor such as addr(…)")
         }
-        return parsed.scriptPubKey
+        do {
+            let descriptor = try OutputDescriptor.parseSingle(text, network: .regtest)
+            guard let scripts = DescriptorExpander(descriptor)?.expand(at: 0)?.scripts, scripts.count == 1
+            else {
+                throw CommandFault("\(text) does not say one script; a hardened step needs the private key")
+            }
+            return scripts[0]
+        } catch let error as DescriptorError { throw CommandFault(error.message) }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bitcoin
 import Chain
+import Ledger
 import Pool
 import Runtime
 import SansIO
@@ -89,6 +90,9 @@ struct PoolCommand: AsyncParsableCommand {
               lab pool --template-provider 127.0.0.1:8442 --tp-key 9c… --shares-per-minute 20
               lab pool --core-rpc-url http://127.0.0.1 --core-rpc-port 18443 --core-rpc-user lab --core-rpc-pass lab
               lab pool --no-jds --jds-secret 5e…
+              lab pool --payout pplns --coinbase 'wpkh(tpub…/0/*)'
+
+            The books of users, workers, shares and blocks are shown by `lab ledger`.
 
             Miners may bring their own jobs. The job declaration server in the pool serves coinbase-only clients; with a \
             node's RPC port it takes whole templates too. With --no-jds it stands elsewhere (`lab jds`), and both need \
@@ -115,8 +119,21 @@ struct PoolCommand: AsyncParsableCommand {
         name: [.customLong("tp-key"), .customLong("templates-authority")],
         help: "Its authority key; without one its certificate is not checked.")
     var templatesAuthority: AuthorityPublicKey?
-    @Option(help: "The address that rewards go to; without one a key of the data directory.") var payout:
-        String?
+    @Option(
+        name: [.customLong("coinbase"), .customLong("coinbase-reward-script")],
+        help: "The address or descriptor that rewards go to; without one a key of the data directory.")
+    var coinbase: String?
+    @Option(
+        help: """
+            How rewards are divided. solo: identities that are addresses, sri/solo/ADDRESS/worker and \
+            sri/donate/PERCENT/ADDRESS/worker mine for themselves, all others for the pool.
+            """)
+    var payout = PayoutScheme.solo
+    @Flag(
+        help:
+            "Force the ledger to the disk before each acknowledgement: shares survive a power cut, at a cost."
+    )
+    var ledgerSync = false
     @Option(help: "Shares per minute and channel that vardiff aims at.") var sharesPerMinute = 6.0
     @Option(help: "Difficulty control: lab, or classic or ckpool as others have it; see lab vardiff.")
     var vardiff = VardiffAlgorithm.lab
@@ -142,13 +159,15 @@ struct PoolCommand: AsyncParsableCommand {
         settings.jobDeclaration =
             jds ? JobDeclarationSettings(host: role.bind, port: jdsPort, node: try node.node()) : nil
         settings.templateAuthority = templatesAuthority
-        settings.payout = try Payout.script(payout)
+        settings.coinbase = try Payout.script(coinbase)
+        settings.payout = payout
+        settings.forcesLedger = ledgerSync
         settings.sharesPerMinute = sharesPerMinute
         settings.vardiff = vardiff
         settings.signature = signature
         let observatory = Observatory(log: log)
         let pool = try await PoolService.start(
-            settings, runtime: runtime, keys: KeyRing(directory),
+            settings, runtime: runtime, directory: directory, keys: KeyRing(directory),
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
         ) { observation, now in observatory.pool(observation, at: now) }
         log.note("pool \(pool.url)")

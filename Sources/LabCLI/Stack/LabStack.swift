@@ -71,9 +71,9 @@ final class LabStack: Sendable {
             endpoint: node.rpc, credentials: "\(node.rpcUser):\(node.rpcPassword)")
         poolSettings.sharesPerMinute = settings.sharesPerMinute
         let payout = try await LabStack.payout(from: node)
-        poolSettings.payout = payout
+        poolSettings.coinbase = payout
         let pool = try await PoolService.start(
-            poolSettings, runtime: runtime, keys: keys,
+            poolSettings, runtime: runtime, directory: directory, keys: keys,
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
         ) { observation, now in
             observatory.pool(observation, at: now)

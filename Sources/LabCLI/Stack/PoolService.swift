@@ -1,5 +1,7 @@
 import Bitcoin
+import Foundation
 import JobDeclaration
+import Ledger
 import NIOPosix
 import Pool
 import Runtime
@@ -20,7 +22,11 @@ struct PoolSettings: Sendable {
     var templates: Endpoint
     var templateAuthority: AuthorityPublicKey?
     /// Where rewards go; nil for a key of the data directory.
-    var payout: Script?
+    var coinbase: Script?
+    /// How they are divided.
+    var payout = PayoutScheme.solo
+    /// Every acknowledged share is on the disk itself first, not only with the operating system.
+    var forcesLedger = false
     var sharesPerMinute = 6.0
     var vardiff = VardiffAlgorithm.lab
     var signature = "/mining-lab/"
@@ -32,6 +38,7 @@ struct PoolService: Sendable {
     let mining: Endpoint
     let jobDeclarationServer: JobDeclarationService?
     let authority: AuthorityPublicKey
+    private let ledger: LedgerKeeper
 
     var snapshot: PoolSnapshot? {
         get async { try? await host.query { [world = host.world] in $0.snapshot(at: world.now) } }
@@ -40,14 +47,14 @@ struct PoolService: Sendable {
     var url: PoolURL { PoolURL(scheme: .stratumV2(authority: authority), endpoint: mining) }
 
     static func start(
-        _ settings: PoolSettings, runtime: LabRuntime, keys: KeyRing,
+        _ settings: PoolSettings, runtime: LabRuntime, directory: DataDirectory, keys: KeyRing,
         declarationObserver: @escaping @Sendable (JobDeclarationServerObservation, Instant) -> Void = {
             _, _ in
         },
         observer: @escaping @Sendable (PoolObservation, Instant) -> Void
     ) async throws -> PoolService {
         let authority = AuthoritySecretKey(keys.secretKey("pool authority"))
-        let payout = settings.payout ?? .p2wpkh(hash160(keys.secretKey("pool payout").publicKey.bytes))
+        let payout = settings.coinbase ?? .p2wpkh(hash160(keys.secretKey("pool payout").publicKey.bytes))
         var configuration = PoolConfiguration(
             authority: authority, staticKey: keys.secretKey("pool static"), clock: runtime.world.wallClock,
             secretSeed: LiveWorld.entropy(32), templateProvider: settings.templates, payout: payout)
@@ -55,6 +62,9 @@ struct PoolService: Sendable {
         configuration.sharesPerMinute = settings.sharesPerMinute
         configuration.vardiff = settings.vardiff
         configuration.signature = settings.signature
+        configuration.payoutScheme = settings.payout
+        let ledger = try LedgerKeeper(directory)
+        configuration.ledger = ledger.start
         let secret = settings.tokenSecret ?? TokenSecret(authority: authority.secret)
         if settings.takesCustomJobs {
             configuration.customJobs = CustomJobPolicy(
@@ -67,22 +77,26 @@ struct PoolService: Sendable {
                 payout: CoinbasePayout(scripts: [payout]), runtime: runtime, observer: declarationObserver)
         }
         let host = MachineHost(
-            PoolMachine(configuration), loop: runtime.group.next(), world: runtime.world
+            PoolMachine(configuration), loop: runtime.group.next(), world: runtime.world,
+            onFault: { fault in LedgerKeeper.end(.storage(fault)) }
         ) { [declaration] observation, now in
             if case .customBlockFound(let solution) = observation {
                 declaration?.host.send(.solution(solution))
             }
             observer(observation, now)
         }
+        try await ledger.attach(host, forced: settings.forcesLedger)
         let mining = try await host.listen(.mining, on: Endpoint(host: settings.host, port: settings.port))
         host.start()
         return PoolService(
-            host: host, mining: mining, jobDeclarationServer: declaration,
-            authority: authority.publicKey)
+            host: host, mining: mining, jobDeclarationServer: declaration, authority: authority.publicKey,
+            ledger: ledger)
     }
 
     func stop() async {
+        host.send(.settle)
         await host.stop()
+        ledger.stop()
         await jobDeclarationServer?.stop()
     }
 }

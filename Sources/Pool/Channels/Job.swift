@@ -13,6 +13,10 @@ struct Job: Sendable {
     let isVersionRollingAllowed: Bool
     let merklePath: [Hash256]
     let coinbase: Coinbase
+    /// What it was made of; nil for a job that a miner made.
+    var template: TemplateDistribution.NewTemplate?
+    /// Coinbases for solo miners by the number of their reward, see ``SoloRewards``.
+    var solo: [Int: Coinbase] = [:]
     /// NewExtendedMiningJob without a time, for the group; ``Job/addressed(_:to:)`` makes it a channel's.
     let futureFrame: [UInt8]
     /// The server's count of activations when it became active; 0 while it is a future job.
@@ -34,6 +38,7 @@ struct Job: Sendable {
         self.isVersionRollingAllowed = isVersionRollingAllowed
         merklePath = template.merklePath
         self.coinbase = coinbase
+        self.template = template
         futureFrame = V2Framing.frame(
             Job.extendedJob(
                 id: id, minNTime: nil, version: template.version, rolling: isVersionRollingAllowed,
@@ -48,6 +53,18 @@ struct Job: Sendable {
                 path: merklePath, coinbase: coinbase))
     }
 
+    /// NewExtendedMiningJob for the group with the coinbase of a reward; a future job without a time.
+    func frame(reward: Int, minNTime: UInt32?) -> [UInt8] {
+        if reward == 0 { return minNTime.map { activeFrame(minNTime: $0) } ?? futureFrame }
+        return V2Framing.frame(
+            Job.extendedJob(
+                id: id, minNTime: minNTime, version: version, rolling: isVersionRollingAllowed,
+                path: merklePath, coinbase: coinbase(for: reward)))
+    }
+
+    /// The coinbase that pays a reward.
+    func coinbase(for reward: Int) -> Coinbase { reward == 0 ? coinbase : solo[reward] ?? coinbase }
+
     /// The same frame for one channel instead of the group.
     static func addressed(_ frame: [UInt8], to channelID: UInt32) -> [UInt8] {
         var copy = frame
@@ -57,8 +74,8 @@ struct Job: Sendable {
     }
 
     /// The root over a coinbase with this full extranonce, given in two parts.
-    func merkleRoot(_ head: [UInt8], _ tail: [UInt8]) -> Hash256 {
-        Merkle.root(first: coinbase.id(head, tail), path: merklePath)
+    func merkleRoot(_ head: [UInt8], _ tail: [UInt8], reward: Int = 0) -> Hash256 {
+        Merkle.root(first: coinbase(for: reward).id(head, tail), path: merklePath)
     }
 
     private static func extendedJob(

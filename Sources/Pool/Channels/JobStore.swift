@@ -45,6 +45,10 @@ struct JobStore: Sendable {
         return lastID
     }
 
+    mutating func changeJobs(_ body: (inout Job) -> Void) {
+        for index in jobs.indices { body(&jobs[index]) }
+    }
+
     mutating func countSolution() { solutionsSent += 1 }
 
     /// A job of a single channel became active.

@@ -31,6 +31,8 @@ struct SubmittedShare: Sendable, Equatable {
     /// Empty on a standard channel.
     var extranonce: [UInt8]
     var kind: ChannelKind
+    /// Who found it, where extension 0x0002 says so.
+    var worker: String?
 }
 
 /// One channel: an id, a prefix, its targets and its seen shares. Jobs live in the ``JobStore``.
@@ -60,6 +62,9 @@ struct MiningChannel: Sendable {
     /// Jobs that the miner made; none unless its connection selects its work.
     var customJobs = CustomJobs()
     var batch = ShareBatch()
+    var ledger = ChannelLedger()
+    /// Who gets its blocks: a number of ``SoloRewards``, 0 for the pool.
+    var reward = 0
     /// True while an entry for this channel waits in the queue of acknowledgements.
     var isAcknowledgementQueued = false
     private var seen = SeenShares()
@@ -113,7 +118,7 @@ struct MiningChannel: Sendable {
     mutating func merkleRoot(of job: Job) -> Hash256 {
         if roots.job == job.id { return roots.root }
         if roots.olderJob == job.id { return roots.olderRoot }
-        let root = job.merkleRoot(extranoncePrefix(of: job), [])
+        let root = job.merkleRoot(extranoncePrefix(of: job), [], reward: reward)
         if job.id > roots.job { roots = (job.id, root, roots.job, roots.root) }
         return root
     }

@@ -5,7 +5,7 @@ import Stratum
 /// What became of a share.
 enum ShareVerdict: Sendable, Equatable {
     /// It meets the target of its job.
-    case accepted(hash: Hash256, difficulty: Double, work: Double)
+    case accepted(hash: Hash256, difficulty: Double, work: Double, exactWork: UInt128)
     case rejected(ShareRejection)
 }
 
@@ -49,7 +49,7 @@ extension MiningChannel {
             guard share.extranonce.count == rollableSize else {
                 return .rejected(.badExtranonceSize)
             }
-            root = job.merkleRoot(extranoncePrefix(of: job), share.extranonce)
+            root = job.merkleRoot(extranoncePrefix(of: job), share.extranonce, reward: reward)
         }
         let hash = BlockHeader(
             version: share.version, previousBlockHash: tip.prevHash, merkleRoot: root, time: share.nTime,
@@ -77,7 +77,9 @@ extension MiningChannel {
             return .rejected(.duplicate)
         }
         return JudgedShare(
-            verdict: .accepted(hash: hash, difficulty: entry.difficulty, work: entry.expectedHashes),
+            verdict: .accepted(
+                hash: hash, difficulty: entry.difficulty, work: entry.expectedHashes,
+                exactWork: entry.shareWork),
             blockHash: blockHash)
     }
 }

@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 
 /// A channel's targets. A target belongs to the job: SetTarget applies to jobs that become active after it and
 /// never to one that is being mined (SV2 section 5.3.21), so the history is keyed by the server's count of job
@@ -9,6 +10,8 @@ struct TargetHistory: Sendable {
         let target: Target
         let difficulty: Double
         let expectedHashes: Double
+        /// The exact work of a share, for the ledger.
+        let shareWork: UInt128
         /// The first activation it applies to.
         let since: UInt64
 
@@ -17,6 +20,7 @@ struct TargetHistory: Sendable {
             self.since = since
             difficulty = target.difficulty
             expectedHashes = target.expectedHashes
+            shareWork = target.shareWork
         }
     }
 

@@ -195,6 +195,10 @@ extension PoolMachine {
         totals.blocksFound += 1
         channels[index]!.account.countBlock()
         let isHandedOver = custom.isDeclared && store.solutionsSent < configuration.limits.solutionsPerTip
+        let outputs = RewardOutputs(counted: custom.job.coinbase.outputs)?.outputs ?? []
+        recordBlock(
+            hash, reward: outputs.reduce(0) { $0 + UInt64($1.value) }, channelAt: index,
+            isSubmitted: isHandedOver || !custom.isDeclared, into: &effects)
         if isHandedOver {
             store.countSolution()
             effects.observe(

@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 import SansIO
 import Stratum
 import Vardiff
@@ -46,6 +47,12 @@ public struct PoolConfiguration: Sendable {
     /// Nil: miners cannot bring their own jobs.
     public var customJobs: CustomJobPolicy?
     public var admission = AdmissionRules()
+    /// How rewards are divided; says which identities mine for their own address, see ``MinerIdentity``.
+    public var payoutScheme = PayoutScheme.solo
+    /// Whose addresses are taken in identities.
+    public var network = AddressNetwork.regtest
+    /// Where the ledger goes on; nil keeps no books.
+    public var ledger: LedgerStart?
     public var limits = PoolLimits()
 
     public init(
@@ -107,4 +114,8 @@ public enum PoolCommand: Sendable, Equatable {
     /// Give a channel another difficulty control. It begins with the rate that the old one had reached; a channel
     /// that is not there is passed over.
     case setVardiff(ChannelKey, VardiffAlgorithm)
+    /// The ledger's book holds everything up to this record.
+    case ledgerFolded(through: UInt64)
+    /// Record and acknowledge everything that waits; the process ends.
+    case settle
 }

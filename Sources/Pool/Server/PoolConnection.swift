@@ -60,6 +60,8 @@ struct PoolConnection: Sendable {
     var allowance = FrameAllowance()
     /// Empty before SetupConnection, then one: the box keeps a waiting connection small.
     var device: [ClientDevice] = []
+    /// Members whose blocks pay their own miner.
+    var soloMembers = 0
 
     var traits: Traits? {
         if case .ready(let traits) = phase { return traits }

@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 import SansIO
 import Stratum
 import Vardiff
@@ -19,11 +20,18 @@ extension PoolMachine {
             connections[place]!.heldOpens.append(request)
             return
         }
+        guard let reward = retainReward(of: request.identity) else {
+            refuse(request, code: "channel-capacity-exhausted", on: place, into: &effects)
+            return
+        }
         guard let prefix = prefixes.allocate() else {
+            solo.release(reward)
             refuse(request, code: "channel-capacity-exhausted", on: place, into: &effects)
             return
         }
         let index = register(request, prefix: prefix, on: place, at: now)
+        channels[index]!.reward = reward
+        if reward != 0 { connections[place]!.soloMembers += 1 }
         announce(index, requestID: request.requestID, traits: traits, on: place)
         timers.stop(.connection(connections[place]!.id))
         let channel = channels[index]!
@@ -55,7 +63,12 @@ extension PoolMachine {
         if traits.requiresWorkSelection, request.kind == .standard {
             return "standard-channels-not-supported-for-custom-work"
         }
-        if request.identity.utf8.count > limits.identityBytes { return "invalid-user-identity" }
+        if request.identity.utf8.count > limits.identityBytes
+            || configuration.work == .templateProvider
+                && MinerIdentity(request.identity, network: configuration.network) == nil
+        {
+            return "invalid-user-identity"
+        }
         guard request.nominalHashRate >= 0, request.nominalHashRate.isFinite else {
             return "invalid-nominal-hashrate"
         }
@@ -158,7 +171,8 @@ extension PoolMachine {
                     merkleRoot: root), into: &out)
         case .extended:
             connections[place]!.link.send(
-                encodedFrame: Job.addressed(job.futureFrame, to: channelID), into: &out)
+                encodedFrame: Job.addressed(
+                    job.frame(reward: channels[index]!.reward, minNTime: nil), to: channelID), into: &out)
         }
     }
 
@@ -227,6 +241,11 @@ extension PoolMachine {
         _ index: Int, reason: String, into effects: inout EffectBuffer<PoolObservation>
     ) {
         guard let channel = channels[index] else { return }
+        closeAccounts(channelAt: index)
+        if channel.reward != 0 {
+            solo.release(channel.reward)
+            connections[channel.connectionIndex]?.soloMembers -= 1
+        }
         if let older = channels[index]!.takeOlderPrefix() { release(older) }
         release(channel.extranoncePrefix)
         timers.stop(.vardiff(index))

@@ -32,6 +32,7 @@ extension PoolMachine {
                 .templateProvider(.templateUnusable(message.templateID, "a tip for a template never sent")))
         case .newTip(let job), .sameTip(let job):
             broadcastTip(job: job, into: &effects)
+            recordTerms(isNewTip: true)
             timers.set(.refreshJob, now + configuration.jobRefresh)
             if case .newTip = activation {
                 effects.observe(.tipChanged(prevHash: message.prevHash, job: job))
@@ -60,6 +61,7 @@ extension PoolMachine {
         store.addActive(job, of: template, limit: configuration.limits.pastJobs, at: now)
         if configuration.work == .owner, let job = store.current { owned.add(job, of: template) }
         let sent = broadcast(job, minNTime: tip.minNTime, into: &effects)
+        if cause == .update { recordTerms(isNewTip: false) }
         timers.set(.refreshJob, now + configuration.jobRefresh)
         observeJob(job, cause: cause, connections: sent, into: &effects)
     }
@@ -73,9 +75,16 @@ extension PoolMachine {
                 template: template, rewards: terms.rewards, tag: configuration.tag, jobID: id,
                 extranonceSize: terms.layout.fullSize,
                 scriptSigLimit: configuration.limits.scriptSigBytes)
-            return Job(
+            var job = Job(
                 id: id, template: template, session: templateProvider.session, coinbase: coinbase,
                 isVersionRollingAllowed: terms.isVersionRollingAllowed)
+            for (number, reward) in solo.live {
+                job.solo[number] = try PoolMachine.coinbase(
+                    of: template,
+                    rewards: reward.outputs(of: template.coinbaseTxValueRemaining, pool: terms.rewards),
+                    jobID: id, terms: terms, configuration: configuration)
+            }
+            return job
         } catch {
             effects.observe(.templateProvider(.templateUnusable(template.templateID, "\(error)")))
             return nil
@@ -99,6 +108,10 @@ extension PoolMachine {
             let id = connections[place]!.id
             sent += 1
             guard connections[place]!.traits!.requiresStandardJobs else {
+                if connections[place]!.soloMembers > 0 {
+                    sendSolo(job, minNTime: minNTime, on: place, into: &effects)
+                    continue
+                }
                 effects.send(on: id) { connections[place]!.link.send(encodedFrame: groupFrame, into: &$0) }
                 continue
             }

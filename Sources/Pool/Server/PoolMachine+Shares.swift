@@ -66,11 +66,13 @@ extension PoolMachine {
         }
         if configuration.work == .owner { relay(share, judged, solution, channelAt: index) }
         switch judged.verdict {
-        case .accepted(let hash, let difficulty, let work):
+        case .accepted(let hash, let difficulty, let work, let exactWork):
+            countForLedger(share, work: exactWork, channelAt: index, on: place)
             effects.observe(.shareAccepted(channels[index]!.key, difficulty: difficulty, hash: hash))
             credit(share, difficulty: difficulty, work: work, channelAt: index, at: now, on: place)
         case .rejected(let reason):
             channels[index]!.account.reject(reason)
+            rejectForLedger(channelAt: index, at: now)
             reject(share, key: channels[index]!.key, reason, on: place, into: &effects)
         }
     }
@@ -120,7 +122,9 @@ extension PoolMachine {
         }
     }
 
+    /// The ledger's entry comes first; ``flush(_:into:)`` stores it before it sends.
     mutating func acknowledge(_ index: Int, on place: Int) {
+        recordChannel(index)
         guard let message = channels[index]!.batch.take(channelID: channels[index]!.key.channel) else {
             return
         }
@@ -158,13 +162,16 @@ extension PoolMachine {
         totals.blocksFound += 1
         channels[index]!.account.countBlock()
         let isSubmitted = store.solutionsSent < configuration.limits.solutionsPerTip
+        recordBlock(
+            hash, reward: store.jobs[place].template?.coinbaseTxValueRemaining ?? 0, channelAt: index,
+            isSubmitted: isSubmitted, into: &effects)
         var solution: TemplateDistribution.SubmitSolution?
         if isSubmitted {
             store.countSolution()
             let found = TemplateDistribution.SubmitSolution(
                 templateID: store.jobs[place].templateID, version: share.version,
                 headerTimestamp: share.nTime, headerNonce: share.nonce,
-                coinbaseTx: store.jobs[place].coinbase.transaction(
+                coinbaseTx: store.jobs[place].coinbase(for: channels[index]!.reward).transaction(
                     channels[index]!.extranoncePrefix(of: store.jobs[place]), share.extranonce))
             if configuration.work == .templateProvider {
                 submit(found, session: store.jobs[place].session, into: &effects)
@@ -184,7 +191,7 @@ extension PoolMachine {
         channelAt index: Int
     ) {
         var credited: Hash256?
-        if case .accepted(let hash, _, _) = judged.verdict { credited = hash }
+        if case .accepted(let hash, _, _, _) = judged.verdict { credited = hash }
         guard let hash = credited ?? judged.blockHash, case .found(let place) = store.find(share.jobID)
         else { return }
         owned.shares.append(
@@ -207,7 +214,8 @@ extension SubmittedShare {
         self.init(
             channelID: share.channelID, sequenceNumber: share.sequenceNumber, jobID: share.jobID,
             nonce: share.nonce, nTime: share.nTime, version: share.version, extranonce: share.extranonce,
-            kind: .extended)
+            kind: .extended,
+            worker: share.tlvs.isEmpty ? nil : share.tlvs.lazy.compactMap(\.userIdentity).first)
     }
 }
 

@@ -90,7 +90,7 @@ extension PoolMachine {
         _ connection: V2Connection, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) {
         var connection = connection
-        connection.send(terms.rewards.constraints, into: &out)
+        connection.send(outputConstraints, into: &out)
         for solution in templateProvider.heldSolutions { connection.send(solution, into: &out) }
         templateProvider.heldSolutions = []
         templateProvider.phase = .ready(connection)

@@ -4,6 +4,8 @@ extension PoolMachine {
     public mutating func deadlineReached(
         at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) {
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         acknowledgeDue(at: now, into: &effects)
         while let timer = timers.popDue(at: now) {
             switch timer {

@@ -1,4 +1,5 @@
 import Bitcoin
+import Ledger
 import SansIO
 import Stratum
 import Vardiff
@@ -47,12 +48,16 @@ public struct PoolMachine: Machine {
     var totals = PoolTotals()
     var admission: AdmissionControl
     var drain: Drain?
+    /// Nil for a pool that keeps no books.
+    var ledger: PoolLedger?
+    var solo = SoloRewards()
 
     public init(_ configuration: PoolConfiguration) {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
         admission = AdmissionControl(configuration.admission)
+        ledger = configuration.ledger.map { PoolLedger($0) }
         terms = WorkTerms(
             rewards: RewardOutputs(configuration.payout),
             layout: .pool(serverID: configuration.serverID),
@@ -87,6 +92,8 @@ public struct PoolMachine: Machine {
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) {
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         if id == templateProvider.connection {
             templateProviderReceived(bytes, at: now, into: &effects)
             return
@@ -103,6 +110,8 @@ public struct PoolMachine: Machine {
             templateProviderLost(reason, at: now, into: &effects)
             return
         }
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         guard let place = places[id] else { return }
         forget(place, reason: reason, at: now, into: &effects)
     }
@@ -119,6 +128,8 @@ public struct PoolMachine: Machine {
         _ command: consuming PoolCommand, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) {
+        noteTime(now)
+        defer { settleLedger(into: &effects) }
         switch command {
         case .setClock(let clock): self.clock = clock
         case .disconnect(let id, let text):
@@ -136,12 +147,15 @@ public struct PoolMachine: Machine {
         case .ban(let address, let time): ban(address, for: time, at: now, into: &effects)
         case .liftBan(let address): admission.lift(address)
         case .setVardiff(let key, let algorithm): setVardiff(algorithm, of: key, at: now)
+        case .ledgerFolded(let sequence): ledger?.folded(through: sequence, into: &effects)
+        case .settle: settleAll(into: &effects)
         }
     }
 
     /// Sends what was written for this connection.
     mutating func flush(_ id: ConnectionID, into effects: inout EffectBuffer<PoolObservation>) {
         guard out.count > 0 else { return }
+        settleLedger(into: &effects)
         effects.send(on: id) { writer in out.bytes.withUnsafeBytes { writer.write($0) } }
         out.removeAll()
     }

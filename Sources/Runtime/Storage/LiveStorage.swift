@@ -28,6 +28,16 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
         }
     }
 
+    /// Who else may have the database open.
+    public enum Access: Sendable {
+        /// Nobody.
+        case exclusive
+        /// Readers, in this process or others.
+        case shared
+        /// This one only reads, at one moment, beside a writer that is ``shared``.
+        case reader
+    }
+
     public private(set) var fault: StorageFault?
     private let database: SQLiteDatabase
     private var logs: [LogFiles] = []
@@ -50,18 +60,20 @@ public final class LiveStorage: DurableStorage, @unchecked Sendable {
     ///   has the same effect.
     public init(
         directory: String, name: String, logs specifications: [Log], tables: [TableID],
-        rebuilding: Bool = false,
+        rebuilding: Bool = false, access: Access = .exclusive,
         bytesPerFile: Int = RuntimeLimits.logFileBytes
     ) throws(StorageFault) {
-        let folder = directory + "/blocks"
-        do { try DataDirectory.create(folder) } catch {
-            throw StorageFault(.system, folder, "\(error)")
+        let folder = specifications.isEmpty ? directory : directory + "/blocks"
+        if access != .reader {
+            do { try DataDirectory.create(folder) } catch {
+                throw StorageFault(.system, folder, "\(error)")
+            }
         }
         let path = "\(directory)/\(name).sqlite"
         if rebuilding {
             try Self.remove([path, path + "-wal", path + "-shm", path + "-journal"], in: directory)
         }
-        database = try SQLiteDatabase(path: path, tables: tables + [Self.lengthTable])
+        database = try SQLiteDatabase(path: path, tables: tables + [Self.lengthTable], access: access)
         for one in specifications {
             let log = try LogFiles(one.id, directory: folder, name: one.name, bytesPerFile: bytesPerFile)
             let lengths = try committed(one.id)

@@ -18,12 +18,21 @@ final class SQLiteDatabase {
     private var statements: [Query: OpaquePointer] = [:]
     private var isInTransaction = false
 
-    init(path: String, tables: [TableID]) throws(StorageFault) {
+    init(
+        path: String, tables: [TableID], access: LiveStorage.Access = .exclusive
+    ) throws(StorageFault) {
         self.path = path
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let mode = access == .reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        let flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         guard sqlite3_open_v2(path, &handle, flags, nil) == SQLITE_OK else { throw fault("cannot be opened") }
+        guard access != .reader else {
+            sqlite3_busy_timeout(handle, RuntimeLimits.databaseBusyMilliseconds)
+            // All that is read is of one moment.
+            try run("BEGIN")
+            return
+        }
         // One process holds the data directory, so no other needs to see the write-ahead log's index.
-        try run("PRAGMA locking_mode = EXCLUSIVE")
+        if access == .exclusive { try run("PRAGMA locking_mode = EXCLUSIVE") }
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
         try run("PRAGMA cache_size = -\(RuntimeLimits.databaseCacheKibibytes)")

@@ -18,6 +18,11 @@ final class PoolWorld: PumpedWorld {
     var provider = FakeTemplateProvider()
     /// Nil: dials fail.
     var providerIsUp = true
+    /// What the machine stored, by stream.
+    private(set) var stored: [StoreID: [[UInt8]]] = [:]
+    /// The process is killed when so many more effects were carried out.
+    var effectsLeft: Int?
+    private(set) var isKilled = false
     /// Bytes of one delivery to the machine; nil for all at once.
     var chunk: Int?
     private var nextID: UInt64 = 1
@@ -118,7 +123,7 @@ final class PoolWorld: PumpedWorld {
                 let bytes = peer.outgoing.bytes
                 peer.outgoing.removeAll()
                 progress = true
-                guard peer.closed == nil else { continue }
+                guard peer.closed == nil, !isKilled else { continue }
                 let size = chunk ?? bytes.count
                 var start = 0
                 while start < bytes.count {
@@ -161,15 +166,27 @@ final class PoolWorld: PumpedWorld {
             let list = effects.effects
             var sends: [(ConnectionID, [UInt8])] = []
             for effect in list {
+                if effectsLeft == 0 { isKilled = true }
+                if isKilled { break }
+                effectsLeft = effectsLeft.map { $0 - 1 }
                 switch effect {
                 case .send(let id, let range): sends.append((id, Array(effects.bytes(range))))
                 case .close(let id, let reason): pendingCloses.append((id, reason))
                 case .dial(let dial, _): dials.append(dial)
                 case .observe(let observation): observations.append(observation)
-                case .store, .restart, .pauseReads: break
+                case .store(let store, let range): stored[store, default: []].append(effects.bytes(range))
+                case .restart(let store): stored[store] = []
+                case .pauseReads: break
                 }
             }
             effects.reset()
+            if isKilled {
+                // What was sent has left; nobody is there any more.
+                for (id, bytes) in sends { try peers[id]?.receive(bytes, unixTime: unixTime) }
+                pendingCloses = []
+                dials = []
+                return
+            }
             for (id, bytes) in sends { try peers[id]?.receive(bytes, unixTime: unixTime) }
             let closes = pendingCloses
             pendingCloses = []

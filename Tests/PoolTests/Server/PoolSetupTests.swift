@@ -7,12 +7,12 @@ import Testing
 
 @Suite("Pool: setup, channels and groups")
 struct PoolSetupTests {
-    @Test("the template provider sees setup, then constraints that fit the payout")
+    @Test("the template provider sees setup, then constraints that fit the payout and a solo miner's")
     func templateProvider() throws {
         let world = try PoolWorld.ready()
         #expect(
             world.provider.constraints == [
-                .init(coinbaseOutputMaxAdditionalSize: 31, coinbaseOutputMaxAdditionalSigops: 0)
+                .init(coinbaseOutputMaxAdditionalSize: 31 + 51, coinbaseOutputMaxAdditionalSigops: 4)
             ])
         let setup = try #require(try world.provider.peer?.all(Common.SetupConnection.self).first)
         #expect(setup.protocol == .templateDistribution && setup.minVersion == 2 && setup.flags == 0)
