@@ -165,7 +165,7 @@ struct PoolCommand: AsyncParsableCommand {
         settings.sharesPerMinute = sharesPerMinute
         settings.vardiff = vardiff
         settings.signature = signature
-        let observatory = Observatory(log: log)
+        let observatory = Observatory(log: log, isPoolAlone: true)
         let pool = try await PoolService.start(
             settings, runtime: runtime, directory: directory, keys: KeyRing(directory),
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
