@@ -84,7 +84,8 @@ let edges: [Target] = [
     .executableTarget(
         name: "LabCLI",
         dependencies: [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
@@ -104,7 +105,8 @@ let testRooms: [Target] = [
     tests(
         "Pool",
         [
-            "Pool", "Vardiff", "Ledger", "Translator", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO",
+            "Pool", "Vardiff", "Ledger", "Translator", "JobDeclaration", "Chain", "Stratum", "Bitcoin",
+            "SansIO",
             "JSONText",
         ]),
     tests(

@@ -35,7 +35,8 @@ struct HouseTests {
         "Operations": ["JSONText"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
