@@ -18,7 +18,7 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
-            ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
+            ExplorerCommand.self, CliCommand.self, TapProxyCommand.self, ConformCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 

@@ -18,6 +18,7 @@ struct HouseTests {
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Conformance": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
@@ -32,7 +33,7 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Firmware",
+            "JobDeclaration", "Tap", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
@@ -41,7 +42,7 @@ struct HouseTests {
     static let pure = [
         "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
         "DeviceModel",
-        "ASICSim", "Firmware", "Tap",
+        "ASICSim", "Firmware", "Tap", "Conformance",
         "Rig", "Simulation",
     ]
 

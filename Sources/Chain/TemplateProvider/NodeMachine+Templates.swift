@@ -75,6 +75,9 @@ extension NodeMachine {
                 return nil
             case .newTemplate, .setNewPrevHash, .requestTransactionDataSuccess, .requestTransactionDataError:
                 return "a server's message from a client"
+            case nil where frame.extensionNumber != 0:
+                // SV2 section 3.4.1: a message of an unknown extension is discarded and ignored.
+                return nil
             case nil:
                 return "unknown message type 0x\(String(frame.messageType, radix: 16))"
             }

@@ -15,6 +15,14 @@ extension PoolMachine {
         case .submitSharesStandard(let share):
             submit(SubmittedShare(share), on: place, at: now, into: &effects)
         case .submitSharesExtended(let share):
+            if !share.tlvs.isEmpty, hasOverlongName(share, on: place) {
+                connections[place]!.link.send(
+                    Mining.SubmitSharesError(
+                        channelID: share.channelID, sequenceNumber: share.sequenceNumber,
+                        errorCode: "invalid-share"), into: &out)
+                countOddity(on: place, into: &effects)
+                return
+            }
             submit(SubmittedShare(share), on: place, at: now, into: &effects)
         case .openStandardMiningChannel(let request):
             open(PoolConnection.OpenRequest(request), on: place, at: now, into: &effects)
@@ -27,6 +35,15 @@ extension PoolMachine {
         default:
             // The rest goes from servers to clients.
             countOddity(on: place, into: &effects)
+        }
+    }
+
+    /// A negotiated TLV over its extension's bound: the whole message is refused (SV2 section 3.4.3).
+    private func hasOverlongName(_ share: Mining.SubmitSharesExtended, on place: Int) -> Bool {
+        guard connections[place]?.traits?.namesWorkers == true else { return false }
+        return share.tlvs.contains {
+            $0.extensionType == V2Extension.workerHashrateTracking
+                && $0.value.count > V2Limits.tlvUserIdentityMax
         }
     }
 
