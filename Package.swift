@@ -52,7 +52,8 @@ let languages: [Target] = [
 
 let roles: [Target] = [
     room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
-    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Vardiff", ["SansIO"]),
+    room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Conformance", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"]),
@@ -80,8 +81,8 @@ let edges: [Target] = [
     .executableTarget(
         name: "LabCLI",
         dependencies: [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Conformance", "Firmware",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Pool", "JobDeclaration", "Tap", "Conformance", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -95,7 +96,8 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Vardiff", ["Vardiff", "SansIO"]),
+    tests("Pool", ["Pool", "Vardiff", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

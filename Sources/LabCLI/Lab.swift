@@ -19,6 +19,7 @@ struct Lab: AsyncParsableCommand {
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
             ExplorerCommand.self, CliCommand.self, TapProxyCommand.self, ConformCommand.self,
+            VardiffCommand.self,
             BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 

@@ -6,10 +6,13 @@ import Foundation
 import Hardware
 import SansIO
 import Stratum
+import Vardiff
 
 extension PoolURL: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
+
+extension VardiffAlgorithm: ExpressibleByArgument {}
 
 extension Endpoint: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }

@@ -5,6 +5,7 @@ import Pool
 import Runtime
 import SansIO
 import Stratum
+import Vardiff
 
 /// Options that every live role has.
 struct RoleOptions: ParsableArguments {
@@ -116,6 +117,8 @@ struct PoolCommand: AsyncParsableCommand {
     @Option(help: "The address that rewards go to; without one a key of the data directory.") var payout:
         String?
     @Option(help: "Shares per minute and channel that vardiff aims at.") var sharesPerMinute = 6.0
+    @Option(help: "Difficulty control: lab, or classic or ckpool as others have it; see lab vardiff.")
+    var vardiff = VardiffAlgorithm.lab
     @Option(help: "Text in the coinbase, at most 61 bytes.") var signature = "/mining-lab/"
     @OptionGroup var api: OperationsOptions
 
@@ -141,6 +144,7 @@ struct PoolCommand: AsyncParsableCommand {
         settings.templateAuthority = templatesAuthority
         settings.payout = try Payout.script(payout)
         settings.sharesPerMinute = sharesPerMinute
+        settings.vardiff = vardiff
         settings.signature = signature
         let observatory = Observatory(log: log)
         let pool = try await PoolService.start(

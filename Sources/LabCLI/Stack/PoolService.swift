@@ -5,6 +5,7 @@ import Pool
 import Runtime
 import SansIO
 import Stratum
+import Vardiff
 
 /// What an operator decides about a pool.
 struct PoolSettings: Sendable {
@@ -22,6 +23,7 @@ struct PoolSettings: Sendable {
     /// Where rewards go; nil for a key of the data directory.
     var payout: Script?
     var sharesPerMinute = 6.0
+    var vardiff = VardiffAlgorithm.lab
     var signature = "/mining-lab/"
 }
 
@@ -54,6 +56,7 @@ struct PoolService: Sendable {
             secretSeed: LiveWorld.entropy(32), templateProvider: settings.templates, payout: payout)
         configuration.templateProviderAuthority = settings.templateAuthority
         configuration.sharesPerMinute = settings.sharesPerMinute
+        configuration.vardiff = settings.vardiff
         configuration.signature = settings.signature
         let secret = settings.tokenSecret ?? TokenSecret(authority: authority.secret)
         if settings.takesCustomJobs {

@@ -17,6 +17,8 @@ struct Job: Sendable {
     let futureFrame: [UInt8]
     /// The server's count of activations when it became active; 0 while it is a future job.
     var activation: UInt64 = 0
+    /// When that was.
+    var activatedAt = Instant.start
 
     /// The id of the group that every channel of a connection belongs to (SV2 section 5.2.3).
     static let groupChannelID: UInt32 = 1

@@ -32,6 +32,13 @@ struct JobStore: Sendable {
     /// The oldest activation that a share may still refer to.
     var oldestActivation: UInt64 { jobs.first { $0.activation > 0 }?.activation ?? activations }
 
+    /// When the first job of this activation or a later one became active, among those still held; nil when none
+    /// is.
+    func firstActive(since activation: UInt64) -> Instant? {
+        guard activation <= activations else { return nil }
+        return jobs.first { $0.activation >= activation && $0.activation > 0 }?.activatedAt
+    }
+
     mutating func takeID() -> UInt32 {
         lastID &+= 1
         if lastID == 0 { lastID = 1 }
@@ -67,10 +74,13 @@ struct JobStore: Sendable {
     }
 
     /// Makes a job current on the present tip.
-    mutating func addActive(_ job: Job, of template: TemplateDistribution.NewTemplate, limit: Int) {
+    mutating func addActive(
+        _ job: Job, of template: TemplateDistribution.NewTemplate, limit: Int, at now: Instant
+    ) {
         var job = job
         activations += 1
         job.activation = activations
+        job.activatedAt = now
         jobs.append(job)
         currentID = job.id
         currentTemplate = template
@@ -97,6 +107,7 @@ struct JobStore: Sendable {
         let isNewTip = tip?.prevHash != message.prevHash
         activations += 1
         jobs[index].activation = activations
+        jobs[index].activatedAt = now
         if isNewTip {
             jobs.removeAll { $0.activation > 0 && $0.id != id }
             staleThrough = lastID

@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// Standard channels mine headers, extended channels also roll the extranonce (SV2 section 5.2).
 public enum ChannelKind: UInt8, Sendable, Hashable {
@@ -54,7 +55,7 @@ struct MiningChannel: Sendable {
     var targets: TargetHistory
     /// What an operator chose instead of vardiff.
     var pinned: Target?
-    var vardiff: Vardiff
+    var vardiff: ChannelVardiff
     var account: ChannelAccount
     /// Jobs that the miner made; none unless its connection selects its work.
     var customJobs = CustomJobs()
@@ -72,7 +73,7 @@ struct MiningChannel: Sendable {
 
     init(
         key: ChannelKey, connectionIndex: Int, kind: ChannelKind, identity: String, extranoncePrefix: [UInt8],
-        rollableSize: Int, maximumTarget: Target, targets: TargetHistory, vardiff: Vardiff,
+        rollableSize: Int, maximumTarget: Target, targets: TargetHistory, vardiff: ChannelVardiff,
         at now: Instant
     ) {
         self.key = key

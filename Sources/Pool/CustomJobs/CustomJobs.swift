@@ -28,6 +28,11 @@ struct CustomJobs: Sendable {
     /// The oldest activation that a share may still refer to.
     var oldestActivation: UInt64? { jobs.first?.job.activation }
 
+    /// See ``JobStore/firstActive(since:)``.
+    func firstActive(since activation: UInt64) -> Instant? {
+        jobs.first { $0.job.activation >= activation }?.job.activatedAt
+    }
+
     mutating func add(_ job: CustomJob, limit: Int) {
         if let last = jobs.last, last.epoch != job.epoch {
             staleThrough = last.job.id

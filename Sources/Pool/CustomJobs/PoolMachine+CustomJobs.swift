@@ -48,7 +48,7 @@ extension PoolMachine {
                 refuse(message, code: Code.invalidMiningJobToken, on: place, into: &effects)
                 return
             }
-            let id = addCustomJob(message, token: token, members: members, tip: tip)
+            let id = addCustomJob(message, token: token, members: members, tip: tip, at: now)
             connections[place]!.link.send(
                 Mining.SetCustomMiningJobSuccess(
                     channelID: message.channelID, requestID: message.requestID, jobID: id), into: &out)
@@ -70,13 +70,14 @@ extension PoolMachine {
 
     private mutating func addCustomJob(
         _ message: Mining.SetCustomMiningJob, token: MiningJobToken, members: [PoolConnection.Member],
-        tip: Tip
+        tip: Tip, at now: Instant
     ) -> UInt32 {
         let id = store.takeID()
-        let job = Job(
+        var job = Job(
             id: id, custom: message, activation: store.countActivation(),
             extranonceSize: terms.layout.fullSize,
             isVersionRollingAllowed: configuration.isVersionRollingAllowed)
+        job.activatedAt = now
         let custom = CustomJob(
             job: job, minNTime: message.minNTime, epoch: tip.epoch, serial: token.serial,
             isDeclared: token.grant != .coinbaseOnly)

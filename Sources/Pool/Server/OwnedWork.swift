@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// Where a server's templates come from.
 public enum WorkSource: Sendable, Hashable {

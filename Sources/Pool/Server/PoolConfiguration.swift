@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// What an operator decides about a pool.
 public struct PoolConfiguration: Sendable {
@@ -34,6 +35,8 @@ public struct PoolConfiguration: Sendable {
     public var shareBatchAge = Interval.seconds(5)
     /// Hashes per second: the floor of vardiff, and what a channel that announces 0 starts with.
     public var minimumHashRate = 1.0
+    /// The difficulty control that a channel starts with; ``PoolCommand/setVardiff(_:_:)`` gives one another.
+    public var vardiff = VardiffAlgorithm.lab
     /// False: targets follow the announced hash rates only.
     public var isVardiffEnabled = true
     /// Without a new template a new job is made of the old one after this time, so that a header-only miner
@@ -55,6 +58,11 @@ public struct PoolConfiguration: Sendable {
         self.secretSeed = secretSeed
         self.templateProvider = templateProvider
         self.payout = payout
+    }
+
+    /// What every channel's difficulty control aims at.
+    var vardiffGoal: VardiffGoal {
+        VardiffGoal(sharesPerMinute: sharesPerMinute, minimumHashRate: minimumHashRate)
     }
 
     /// The signature as bytes of one push.
@@ -96,4 +104,7 @@ public enum PoolCommand: Sendable, Equatable {
     /// Keep an address out for a time; what it has is closed.
     case ban(address: String, time: Interval)
     case liftBan(address: String)
+    /// Give a channel another difficulty control. It begins with the rate that the old one had reached; a channel
+    /// that is not there is passed over.
+    case setVardiff(ChannelKey, VardiffAlgorithm)
 }

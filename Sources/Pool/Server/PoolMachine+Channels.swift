@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// Channels: open, update, retarget, close.
 extension PoolMachine {
@@ -89,13 +90,16 @@ extension PoolMachine {
         let target = grantedTarget(hashRate: rate, maximum: request.maximumTarget)
         let key = ChannelKey(
             connection: connections[place]!.id, channel: connections[place]!.nextChannelID)
+        let targets = TargetHistory(target, since: 0)
         let padding = [UInt8](repeating: 0, count: terms.layout.rollableSize)
         var channel = MiningChannel(
             key: key, connectionIndex: place, kind: request.kind, identity: request.identity,
             extranoncePrefix: request.kind == .standard ? prefix + padding : prefix,
             rollableSize: terms.layout.rollableSize, maximumTarget: request.maximumTarget,
-            targets: TargetHistory(target, since: 0),
-            vardiff: Vardiff(hashRate: rate, at: now), at: now)
+            targets: targets,
+            vardiff: ChannelVardiff(
+                configuration.vardiff, hashRate: rate, work: targets.latest.expectedHashes, at: now),
+            at: now)
         channel.customJobs.isUsed = connections[place]!.traits?.requiresWorkSelection ?? false
         let index: Int
         if let free = freeChannels.popLast() {
@@ -109,7 +113,7 @@ extension PoolMachine {
         totals.channelsOpened += 1
         connections[place]!.nextChannelID += 1
         connections[place]!.members.append(PoolConnection.Member(id: key.channel, index: index))
-        if configuration.isVardiffEnabled { timers.set(.vardiff(index), channel.vardiff.nextDeadline) }
+        scheduleVardiff(index)
         return index
     }
 
@@ -183,42 +187,8 @@ extension PoolMachine {
         channels[index]!.maximumTarget =
             message.maximumTarget.value.isZero ? Target(.one) : message.maximumTarget
         channels[index]!.vardiff.restart(hashRate: max(rate, configuration.minimumHashRate), at: now)
-        if configuration.isVardiffEnabled {
-            timers.set(.vardiff(index), channels[index]!.vardiff.nextDeadline)
-        }
+        scheduleVardiff(index)
         retarget(index, on: place, into: &effects)
-    }
-
-    /// A channel's difficulty control looks.
-    mutating func lookAtVardiff(
-        _ index: Int, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
-    ) {
-        guard index < channels.count, channels[index] != nil else { return }
-        let decided = channels[index]!.vardiff.decide(
-            at: now, minimumHashRate: configuration.minimumHashRate)
-        timers.set(.vardiff(index), channels[index]!.vardiff.nextDeadline)
-        guard decided != nil else { return }
-        let place = channels[index]!.connectionIndex
-        retarget(index, on: place, into: &effects)
-        flush(channels[index]!.key.connection, into: &effects)
-    }
-
-    /// SetTarget if the hash rate calls for another one than the last. It applies to jobs that become active
-    /// from here on.
-    mutating func retarget(
-        _ index: Int, on place: Int, into effects: inout EffectBuffer<PoolObservation>
-    ) {
-        let channel = channels[index]!
-        let target =
-            channel.pinned.map { min($0, channel.maximumTarget) }
-            ?? grantedTarget(hashRate: channel.vardiff.hashRate, maximum: channel.maximumTarget)
-        guard target != channel.targets.latest.target else { return }
-        let oldest = channel.customJobs.oldestActivation.map { min($0, store.oldestActivation) }
-        channels[index]!.targets.set(
-            target, since: store.activations + 1, oldestHeld: oldest ?? store.oldestActivation)
-        connections[place]!.link.send(
-            Mining.SetTarget(channelID: channel.key.channel, maximumTarget: target), into: &out)
-        effects.observe(.targetChanged(channel.key, target: target, hashRate: channel.vardiff.hashRate))
     }
 
     /// CloseChannel from the client: one channel, or the group and so all of them.

@@ -57,7 +57,7 @@ extension PoolMachine {
             effects.observe(.templateProvider(.templateUnusable(template.templateID, "there is no tip yet")))
             return
         }
-        store.addActive(job, of: template, limit: configuration.limits.pastJobs)
+        store.addActive(job, of: template, limit: configuration.limits.pastJobs, at: now)
         if configuration.work == .owner, let job = store.current { owned.add(job, of: template) }
         let sent = broadcast(job, minNTime: tip.minNTime, into: &effects)
         timers.set(.refreshJob, now + configuration.jobRefresh)

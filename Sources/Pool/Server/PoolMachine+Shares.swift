@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// Mining messages, and what a share goes through.
 extension PoolMachine {
@@ -106,9 +107,10 @@ extension PoolMachine {
     ) {
         totals.sharesAccepted += 1
         channels[index]!.account.accept(difficulty: difficulty, work: work, at: now)
-        if channels[index]!.vardiff.shareAccepted(work: work, at: now), configuration.isVardiffEnabled {
-            timers.set(.vardiff(index), now)
-        }
+        noteTargetInForce(index)
+        let pays = channels[index]!.vardiff.sharesAccepted(
+            work: work, goal: configuration.vardiffGoal, at: now)
+        if pays, configuration.isVardiffEnabled { timers.set(.vardiff(index), now) }
         channels[index]!.batch.add(sequenceNumber: share.sequenceNumber, difficulty: difficulty)
         if channels[index]!.batch.count >= configuration.shareBatchSize || drain != nil {
             acknowledge(index, on: place)

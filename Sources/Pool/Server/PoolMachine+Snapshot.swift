@@ -1,5 +1,6 @@
 import Bitcoin
 import SansIO
+import Vardiff
 
 /// Sums since the machine began.
 public struct PoolTotals: Sendable, Hashable {

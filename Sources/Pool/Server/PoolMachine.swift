@@ -1,6 +1,7 @@
 import Bitcoin
 import SansIO
 import Stratum
+import Vardiff
 
 /// A mining pool's server: Stratum V2 towards devices and proxies, template distribution towards a node.
 ///
@@ -134,6 +135,7 @@ public struct PoolMachine: Machine {
         case .changePrefix(let key): changePrefix(key, at: now, into: &effects)
         case .ban(let address, let time): ban(address, for: time, at: now, into: &effects)
         case .liftBan(let address): admission.lift(address)
+        case .setVardiff(let key, let algorithm): setVardiff(algorithm, of: key, at: now)
         }
     }
 

@@ -52,6 +52,12 @@ final class PoolWorld {
 
     var unixTime: UInt32 { WallClock(unixSecondsAtStart: PoolWorld.unixStart).unixSeconds(at: now) }
 
+    /// An operator's call.
+    func command(_ command: PoolCommand) throws {
+        machine.handle(command, at: now, into: &effects)
+        try pump()
+    }
+
     /// A connection whose handshake is not begun.
     func connect(to listener: ListenerID = .mining, noise: Bool = true) throws -> (ConnectionID, WirePeer) {
         let id = ConnectionID(nextID)

@@ -2,78 +2,12 @@ import Bitcoin
 import SansIO
 import Stratum
 import Testing
+import Vardiff
 
 @testable import Pool
 
-@Suite("Vardiff")
-struct VardiffTests {
-    /// A device of `trueRate` under the ladder, with exponentially distributed shares; returns the rate that the
-    /// control believes after each tick.
-    static func run(start: Double, trueRate: (Double) -> Double, minutes: Int, seed: UInt64) -> [Double] {
-        var random = PRNG(seed: seed)
-        var vardiff = Vardiff(hashRate: start, at: .start)
-        var now = Instant.start
-        var history: [Double] = []
-        let end = Instant.start + .minutes(UInt64(minutes))
-        var work = StratumMath.target(hashRate: start, sharesPerMinute: 6).expectedHashes
-        while now < end {
-            // The wait has no memory, so it may be drawn anew after every tick.
-            let wait = random.exponential(mean: Interval(seconds: work / trueRate((now - .start).seconds)))
-            let isTick = vardiff.nextDeadline <= now + wait
-            now = isTick ? vardiff.nextDeadline : now + wait
-            let looks = isTick || vardiff.shareAccepted(work: work, at: now)
-            if looks, let rate = vardiff.decide(at: now, minimumHashRate: 1) {
-                work = StratumMath.target(hashRate: rate, sharesPerMinute: 6).expectedHashes
-            }
-            if isTick { history.append(vardiff.hashRate) }
-        }
-        return history
-    }
-
-    @Test(
-        "a device announced a thousand times too low or too high settles", arguments: [1e9, 1e12, 1e15], 0..<5
-    )
-    func convergence(start: Double, seed: Int) {
-        let history = Self.run(start: start, trueRate: { _ in 1e12 }, minutes: 60, seed: UInt64(seed))
-        let late = history.suffix(20)
-        let mean = late.reduce(0, +) / Double(late.count)
-        #expect(mean > 0.6e12 && mean < 1.6e12)
-    }
-
-    @Test("half of a device failing is noticed within a quarter of an hour", arguments: 0..<8)
-    func decline(seed: Int) {
-        let history = Self.run(
-            start: 1e12, trueRate: { $0 < 3_600 ? 1e12 : 0.4e12 }, minutes: 85, seed: UInt64(seed))
-        #expect(history.last! < 0.75e12)
-    }
-
-    @Test("the ladder believes large deviations early and small ones late")
-    func ladder() {
-        func decides(_ factor: Double, after seconds: UInt64) -> Bool {
-            var vardiff = Vardiff(hashRate: 100, at: .start)
-            _ = vardiff.shareAccepted(work: 100 * factor * Double(seconds), at: .start)
-            return vardiff.decide(at: .start + .seconds(seconds), minimumHashRate: 1) != nil
-        }
-        #expect(!decides(3, after: 15) && decides(3, after: 16))
-        #expect(!decides(1.7, after: 59) && decides(1.7, after: 60))
-        #expect(!decides(1.55, after: 119) && decides(1.55, after: 120))
-        #expect(!decides(1.47, after: 179) && decides(1.47, after: 180))
-        #expect(!decides(1.35, after: 239) && decides(1.35, after: 240))
-        #expect(!decides(1.2, after: 299) && decides(1.2, after: 300))
-        #expect(!decides(1.1, after: 1_200))
-    }
-
-    @Test("no share lowers, a flood raises, both in bounded steps, and never below the floor")
-    func steps() {
-        var silent = Vardiff(hashRate: 90, at: .start)
-        #expect(silent.decide(at: .start + .seconds(60), minimumHashRate: 1) == 30)
-        var floor = Vardiff(hashRate: 90, at: .start)
-        #expect(floor.decide(at: .start + .seconds(60), minimumHashRate: 50) == 50)
-        var flood = Vardiff(hashRate: 1, at: .start)
-        _ = flood.shareAccepted(work: 1e9, at: .start)
-        #expect(flood.decide(at: .start + .seconds(20), minimumHashRate: 1) == 10)
-    }
-
+@Suite("Vardiff in the pool")
+struct PoolVardiffTests {
     @Test("in the pool a busy channel gets SetTarget, and its next job counts by it")
     func inThePool() throws {
         let world = try PoolWorld.ready()
@@ -147,5 +81,19 @@ struct VardiffTests {
         #expect(
             try peer.all(Mining.UpdateChannelError.self).map(\.errorCode)
                 == ["invalid-channel-id", "invalid-nominal-hashrate"])
+    }
+
+    @Test("a channel can be given another control while it mines", arguments: VardiffAlgorithm.allCases)
+    func choice(algorithm: VardiffAlgorithm) throws {
+        var configuration = PoolWorld.configuration()
+        configuration.vardiff = algorithm == .classic ? .ckpool : .classic
+        let world = try PoolWorld.ready(configuration)
+        let (id, peer) = try world.miner()
+        let miner = try TestMiner.open(world, peer, extended: true, hashRate: 300)
+        try world.command(.setVardiff(ChannelKey(connection: id, channel: miner.channelID), algorithm))
+        try world.command(.setVardiff(ChannelKey(connection: id, channel: 77), algorithm))
+        for _ in 0..<6 { try world.advance(by: .seconds(30)) }
+        // Without a share ckpool's control never looks; the others lower the target.
+        #expect(try (peer.last(Mining.SetTarget.self) == nil) == (algorithm == .ckpool))
     }
 }

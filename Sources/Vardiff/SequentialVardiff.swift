@@ -1,0 +1,332 @@
+import SansIO
+
+/// The lab's control: sequential tests on shares and on their absence, and an estimate from all evidence since the
+/// miner's last change. <doc:Derivation> has the reasons and the arithmetic.
+///
+/// Shares of a miner of rate h on a target of work w are a Poisson process of rate h / w. Everything here is
+/// built on sums over the time since the last change point: the number of shares n and the exposure, the integral
+/// of dt / w. Their quotient is the best estimate of h, whatever the targets were in between, and its relative
+/// error is 1 / sqrt(n). The exposure is kept as expected shares of the decided rate. Time is counted as well as
+/// shares, so a missing share is evidence too.
+public struct SequentialVardiff: VardiffControl {
+    /// What is known about the miner.
+    enum Phase: Sendable, Hashable {
+        /// Followed by the tests.
+        case followed
+        /// Silent after it was known; the target was lowered so many times.
+        case dormant(UInt8)
+    }
+
+    public private(set) var hashRate: Double
+    /// Up to here time is in the sums.
+    private var countedTo: Instant
+    private var deadline: Instant
+    private var changedAt: Instant
+    /// Hashes behind a share of the target in force, and of the one that was sent and waits for a job (0: none).
+    private var work: Float
+    private var workSent: Float = 0
+    /// The rate before a silence or before the last alarm; 0 for none.
+    private var remembered: Float = 0
+    /// The shares that it was known by.
+    private var rememberedShares: Float = 0
+    /// The evidence in two parts, so that the newer one shows a drift that the whole would hide.
+    var older = Evidence(shares: SequentialVardiff.prior, expected: SequentialVardiff.prior)
+    var newer = Evidence()
+    /// The last five minutes.
+    var window = RecentShares()
+    /// Page's tests for a fall and a rise.
+    var fall = PageTest()
+    var rise = PageTest()
+    /// Expected shares since the last share, and since the last change.
+    var silence: Float = 0
+    var age: Float = 0
+    /// Refine at so many shares of evidence.
+    var refineAt: Float = SequentialVardiff.firstRefinement
+    /// Changes that may still be made before time allows more.
+    var allowance: Float = SequentialVardiff.allowanceMax
+    private(set) var phase = Phase.followed
+    /// Which way the last test moved the rate: 1 up, -1 down, 0 for none.
+    private var trend: Int8 = 0
+
+    public init(hashRate: Double, work: Double, at now: Instant) {
+        self.hashRate = hashRate
+        self.work = Float(work)
+        countedTo = now
+        changedAt = now
+        deadline = now + SequentialVardiff.spacing
+    }
+
+    public var nextDeadline: Instant? { deadline }
+    public var awaitsTarget: Bool { workSent > 0 }
+
+    public mutating func targetSent(work: Double) {
+        workSent = Float(work) == self.work ? 0 : Float(work)
+    }
+
+    public mutating func targetInForce(since instant: Instant) {
+        guard workSent > 0 else { return }
+        test(shares: 0, expected: elapse(to: instant))
+        work = workSent
+        workSent = 0
+    }
+
+    public mutating func restart(hashRate: Double, at now: Instant) {
+        let sent = workSent
+        self = SequentialVardiff(hashRate: hashRate, work: Double(work), at: now)
+        workSent = sent
+    }
+
+    public mutating func sharesAccepted(
+        _ count: UInt32, work: Double, goal: VardiffGoal, at now: Instant
+    ) -> Bool {
+        let expected = elapse(to: now)
+        let count = Float(count)
+        silence = 0
+        test(shares: count, expected: expected)
+        if phase != .followed, newer.shares == 0 {
+            // The silence is over; the evidence begins with this share.
+            newer = Evidence(shares: .leastNonzeroMagnitude, expected: 0)
+            return false
+        }
+        newer.shares += count
+        window.add(count)
+        guard allowance >= 1, now >= changedAt + SequentialVardiff.spacing else { return false }
+        guard phase == .followed else { return newer.shares >= SequentialVardiff.sharesOfReturn }
+        return older.shares + newer.shares >= refineAt || rise.ratio >= SequentialVardiff.riseAlarm(goal)
+    }
+
+    /// Time passes: it is exposure, and shares that did not come. Returns how many were expected.
+    private mutating func elapse(to now: Instant) -> Float {
+        guard now > countedTo else { return 0 }
+        let expected = Float(
+            min(hashRate * (now - countedTo).seconds / Double(work), SequentialVardiff.expectedMax))
+        countedTo = now
+        newer.expected += expected
+        silence += expected
+        age += expected
+        window.pass(expected)
+        return expected
+    }
+
+    /// Page's tests hear of shares at the end of a time in which so many were expected. A single share came at its
+    /// end; several came all along.
+    private mutating func test(shares: Float, expected: Float) {
+        let fallen = expected * SequentialVardiff.fallDrift
+        let risen = -expected * SequentialVardiff.riseDrift
+        if shares > 1 {
+            fall.add(shares: shares, expected: expected, fallen - shares * SequentialVardiff.fallLog)
+            rise.add(shares: shares, expected: expected, risen + shares * SequentialVardiff.riseLog)
+        } else {
+            fall.add(shares: 0, expected: expected, fallen)
+            rise.add(shares: 0, expected: expected, risen)
+            fall.add(shares: shares, expected: 0, -shares * SequentialVardiff.fallLog)
+            rise.add(shares: shares, expected: 0, shares * SequentialVardiff.riseLog)
+        }
+    }
+
+    public mutating func decide(goal: VardiffGoal, at now: Instant) -> Double? {
+        test(shares: 0, expected: elapse(to: now))
+        window.resize(expected: Float(goal.sharesPerMinute) * SequentialVardiff.windowMinutes)
+        var decided: Double?
+        if isAllowed(at: now), let rate = verdict(goal: goal) {
+            decided = change(to: max(rate, goal.minimumHashRate), at: now)
+        }
+        deadline = now + nextLook(goal: goal)
+        return decided
+    }
+
+    private func isAllowed(at now: Instant) -> Bool {
+        let since = now - changedAt
+        let grown = allowance + Float(since.seconds * SequentialVardiff.allowanceGrowth)
+        return since >= SequentialVardiff.spacing && grown >= 1
+    }
+
+    private mutating func verdict(goal: VardiffGoal) -> Double? {
+        if silence >= silenceLimit(goal) { return fallSilent() }
+        if phase != .followed { return newer.shares >= SequentialVardiff.sharesOfReturn ? comeBack() : nil }
+        return follow(goal: goal)
+    }
+
+    private mutating func change(to decided: Double, at now: Instant) -> Double? {
+        let decided = min(decided, SequentialVardiff.hashRateMax)
+        let ratio = Float(decided / hashRate)
+        guard decided.isFinite, ratio.isFinite, ratio > 0, decided != hashRate else { return nil }
+        let grown = allowance + Float((now - changedAt).seconds * SequentialVardiff.allowanceGrowth)
+        allowance = min(grown, SequentialVardiff.allowanceMax) - 1
+        hashRate = decided
+        changedAt = now
+        older.expected *= ratio
+        newer.expected *= ratio
+        silence *= ratio
+        age = older.shares + newer.shares
+        window = RecentShares(size: window.size)
+        fall = PageTest()
+        rise = PageTest()
+        return decided
+    }
+}
+
+// MARK: - Silence
+
+extension SequentialVardiff {
+    /// Expected shares without one that mean something.
+    private func silenceLimit(_ goal: VardiffGoal) -> Float {
+        switch phase {
+        case .followed:
+            isUnseen
+                ? SequentialVardiff.silentAtStart : SequentialVardiff.silent(goal)
+        case .dormant(let step): SequentialVardiff.silent(goal) * Float(1 << min(step, 16))
+        }
+    }
+
+    /// No share came since the channel was opened.
+    private var isUnseen: Bool { newer.shares == 0 && older.shares <= SequentialVardiff.prior }
+
+    private mutating func fallSilent() -> Double {
+        switch phase {
+        case .followed where isUnseen:
+            older = Evidence()
+            newer = Evidence()
+            return hashRate / 10
+        case .followed:
+            remember()
+            phase = .dormant(1)
+            older = Evidence()
+            newer = Evidence()
+        case .dormant(let step):
+            phase = .dormant(min(step, 30) + 1)
+        }
+        return hashRate / 4
+    }
+
+    /// Shares after a silence: the miner as it was, or another.
+    private mutating func comeBack() -> Double? {
+        phase = .followed
+        let ratio = Double(remembered) / hashRate
+        if remembered > 0,
+            Evidence(shares: newer.shares, expected: newer.expected * Float(ratio)).surprise < 2
+        {
+            return takeRemembered()
+        }
+        remembered = 0
+        refineAt = newer.shares * 2
+        return hashRate * newer.quotient
+    }
+}
+
+// MARK: - Following
+
+extension SequentialVardiff {
+    private mutating func follow(goal: VardiffGoal) -> Double? {
+        if fall.ratio >= SequentialVardiff.fallAlarm(goal) { return alarmed(fall.evidence) }
+        if rise.ratio >= SequentialVardiff.riseAlarm(goal) { return alarmed(rise.evidence) }
+        let recent = window.evidence
+        if window.isFull, age >= SequentialVardiff.youth, recent.quotient < 0.75,
+            recent.surprise >= SequentialVardiff.windowAlarm(goal)
+        {
+            return alarmed(window.mostSurprising)
+        }
+        let whole = Evidence(
+            shares: older.shares + newer.shares, expected: older.expected + newer.expected)
+        guard whole.shares > 0 else { return nil }
+        if remembered > 0, let rate = reconsidered() { return rate }
+        if whole.shares >= refineAt, remembered == 0 {
+            refineAt =
+                whole.shares >= SequentialVardiff.lastRefinement
+                ? .infinity : whole.shares * SequentialVardiff.refinementGrowth
+            if abs(whole.quotient - 1) > SequentialVardiff.refinement { return hashRate * whole.quotient }
+        }
+        return drift(whole)
+    }
+
+    /// A change too small for the alarms, or an estimate that proves wrong.
+    private mutating func drift(_ whole: Evidence) -> Double? {
+        let limit = boundary
+        let tolerated =
+            age < SequentialVardiff.settledAge ? SequentialVardiff.drift : SequentialVardiff.driftLate
+        if newer.shares > 16, whole.shares >= SequentialVardiff.youth, abs(newer.quotient - 1) > tolerated,
+            newer.surprise > limit + inertia(newer)
+        {
+            return begin(newer)
+        }
+        if abs(whole.quotient - 1) > tolerated, whole.surprise > limit + min(inertia(whole), 0) {
+            return hashRate * whole.quotient
+        }
+        if newer.shares >= max(SequentialVardiff.evidenceMin, older.shares) {
+            older = whole.shares > SequentialVardiff.evidenceMax ? newer : whole
+            newer = Evidence()
+        }
+        return nil
+    }
+
+    /// Evidence against the decided rate that is believed, in nats. It grows with the time for which the rate was
+    /// good: what held for long will hold.
+    private var boundary: Float {
+        Float(DeterministicMath.log(Double(max(age, 16)) / 8)) + 1.7e-6 * age * age
+    }
+
+    /// A miner that changed one way lately is likelier to go on that way than to change at all.
+    private func inertia(_ evidence: Evidence) -> Float {
+        guard age < SequentialVardiff.settledAge, trend != 0 else { return SequentialVardiff.inertia }
+        return (evidence.quotient < 1) == (trend < 0)
+            ? -SequentialVardiff.momentum : SequentialVardiff.inertia
+    }
+
+    /// A test says that the miner changed where this evidence begins. It may be wrong, so the rate before is kept.
+    private mutating func alarmed(_ evidence: Evidence) -> Double {
+        remember()
+        let rate = begin(evidence)
+        older = newer
+        newer = Evidence()
+        return rate
+    }
+
+    private mutating func remember() {
+        remembered = age >= SequentialVardiff.worthRemembering ? Float(hashRate) : 0
+        rememberedShares = min(age, SequentialVardiff.rememberedMax)
+    }
+
+    private mutating func begin(_ evidence: Evidence) -> Double {
+        older = Evidence()
+        newer = evidence
+        newer.shares = max(newer.shares, 0.5)
+        refineAt = max(newer.shares * 2, SequentialVardiff.firstRefinement)
+        trend = evidence.quotient < 1 ? -1 : 1
+        return hashRate * newer.quotient
+    }
+
+    /// What came after an alarm shows whether it was a false one: then the rate before it is right again.
+    private mutating func reconsidered() -> Double? {
+        let ratio = Double(remembered) / hashRate
+        let support =
+            Double(newer.shares) * DeterministicMath.log(ratio) - Double(newer.expected) * (ratio - 1)
+        if support > 3 { return takeRemembered() }
+        if support < -2 { remembered = 0 }
+        return nil
+    }
+
+    /// Goes back to the rate before, corrected by what came since.
+    private mutating func takeRemembered() -> Double {
+        let ratio = Float(Double(remembered) / hashRate)
+        older = Evidence(
+            shares: rememberedShares + older.shares + newer.shares,
+            expected: rememberedShares / ratio + older.expected + newer.expected)
+        newer = Evidence()
+        refineAt = older.shares * SequentialVardiff.refinementGrowth
+        remembered = 0
+        trend = 0
+        return hashRate * older.quotient
+    }
+
+    private func nextLook(goal: VardiffGoal) -> Interval {
+        let rate = hashRate / Double(work)
+        var wait = max(silenceLimit(goal) - silence, 0)
+        if phase == .followed {
+            wait = min(
+                wait, max(SequentialVardiff.fallAlarm(goal) - fall.ratio, 0) / SequentialVardiff.fallDrift)
+            wait = min(wait, window.slack)
+        }
+        let seconds = Double(wait) / rate
+        return Interval(seconds: seconds.isFinite ? min(max(seconds, 2), 60) : 60)
+    }
+}
