@@ -56,6 +56,7 @@ let roles: [Target] = [
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
     room("Conformance", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"]),
+    room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
@@ -81,7 +82,7 @@ let edges: [Target] = [
         name: "LabCLI",
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Conformance", "Firmware",
+            "JobDeclaration", "Tap", "Conformance", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -95,7 +96,7 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Pool", ["Pool", "Translator", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

@@ -19,6 +19,7 @@ struct HouseTests {
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
         "Conformance": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"],
+        "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
@@ -33,7 +34,7 @@ struct HouseTests {
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "JobDeclaration", "Tap", "Conformance", "Firmware",
+            "JobDeclaration", "Tap", "Conformance", "Translator", "Firmware",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
@@ -41,7 +42,7 @@ struct HouseTests {
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
         "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Pool", "JobDeclaration",
-        "DeviceModel",
+        "Translator", "DeviceModel",
         "ASICSim", "Firmware", "Tap", "Conformance",
         "Rig", "Simulation",
     ]

@@ -18,7 +18,8 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     public var description: String { line.map { "\(path):\($0): \(message)" } ?? "\(path): \(message)" }
 }
 
-/// A TOML file as scalar values by dotted path, each with the line that it stands on.
+/// A TOML file as scalar values by dotted path, each with the line that it stands on. Where lists are taken, each
+/// element of one is an entry of the list's path, and tables of an array are numbered from 0: `upstreams.0.port`.
 public struct SettingsFile: Sendable {
     public struct Entry: Sendable {
         /// `chip.nominal_mhz`
@@ -31,8 +32,9 @@ public struct SettingsFile: Sendable {
     /// In the order of their lines.
     public let entries: [Entry]
 
+    /// - Parameter takesLists: whether arrays of scalars and of tables are read or refused.
     /// - Throws: ``FileError`` when the file cannot be read, is no TOML, or holds a value that is no scalar.
-    public init(path: String) throws {
+    public init(path: String, takesLists: Bool = false) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             let exists = FileManager.default.fileExists(atPath: path)
             throw FileError(path: path, line: nil, message: exists ? "cannot be read" : "no such file")
@@ -40,10 +42,10 @@ public struct SettingsFile: Sendable {
         guard let text = String(data: data, encoding: .utf8) else {
             throw FileError(path: path, line: nil, message: "is not UTF-8 text")
         }
-        try self.init(path: path, text: text)
+        try self.init(path: path, text: text, takesLists: takesLists)
     }
 
-    public init(path: String, text: String) throws {
+    public init(path: String, text: String, takesLists: Bool = false) throws {
         self.path = path
         let table: TOMLTable
         do {
@@ -52,8 +54,10 @@ public struct SettingsFile: Sendable {
             throw FileError(path: path, line: error.source.begin.line, message: error.description)
         }
         let lines = SettingsFile.lines(of: text)
-        entries = try SettingsFile.flatten(table, prefix: "", path: path, lines: lines)
-            .sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) }
+        entries = try SettingsFile.flatten(
+            table, prefix: "", path: path, lines: lines, takesLists: takesLists
+        )
+        .sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) }
     }
 
     public subscript(key: String) -> ProfileValue? { entries.first { $0.path == key }?.value }
@@ -61,14 +65,30 @@ public struct SettingsFile: Sendable {
     public func line(of key: String) -> Int? { entries.first { $0.path == key }?.line }
 
     private static func flatten(
-        _ table: TOMLTable, prefix: String, path: String, lines: [String: Int]
+        _ table: TOMLTable, prefix: String, path: String, lines: [String: Int], takesLists: Bool
     ) throws -> [Entry] {
         var entries: [Entry] = []
         for key in table.keys {
             let name = prefix + key
             guard let value = table[key] else { continue }
             if let inner = value.table {
-                entries += try flatten(inner, prefix: name + ".", path: path, lines: lines)
+                entries += try flatten(
+                    inner, prefix: name + ".", path: path, lines: lines, takesLists: takesLists)
+                continue
+            }
+            if takesLists, let list = value.array {
+                for (index, element) in list.enumerated() {
+                    if let inner = element.table {
+                        entries += try flatten(
+                            inner, prefix: "\(name).\(index).", path: path, lines: lines, takesLists: true)
+                    } else if let scalar = scalar(element) {
+                        entries.append(Entry(path: name, value: scalar, line: lines[name]))
+                    } else {
+                        throw FileError(
+                            path: path, line: lines[name],
+                            message: "\(name) must hold numbers, texts, true or false")
+                    }
+                }
                 continue
             }
             guard let scalar = scalar(value) else {
@@ -95,11 +115,17 @@ public struct SettingsFile: Sendable {
     private static func lines(of text: String) -> [String: Int] {
         var lines: [String: Int] = [:]
         var table = ""
+        var elements: [String: Int] = [:]
         for (index, line) in text.components(separatedBy: "\n").enumerated() {
             let code = line.trimmingCharacters(in: .whitespaces)
             if code.hasPrefix("["), let end = code.firstIndex(of: "]") {
                 table = String(code[code.index(after: code.startIndex)..<end])
                     .trimmingCharacters(in: CharacterSet(charactersIn: "[ ]"))
+                if code.hasPrefix("[[") {
+                    let number = elements[table, default: 0]
+                    elements[table] = number + 1
+                    table += ".\(number)"
+                }
             } else if !code.hasPrefix("#"), let equals = code.firstIndex(of: "=") {
                 let key = code[..<equals].trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
                 let name = table.isEmpty ? key : "\(table).\(key)"

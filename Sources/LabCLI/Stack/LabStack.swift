@@ -12,6 +12,7 @@ import Rig
 import Runtime
 import SansIO
 import Stratum
+import Translator
 
 /// What `lab up` starts.
 struct LabStackSettings: Sendable {
@@ -80,8 +81,12 @@ final class LabStack: Sendable {
         if let declaration = pool.jobDeclarationServer { log.note("job declaration: \(declaration.url)") }
 
         let translator = try await TranslatorService.start(
-            upstreams: [pool.url], listen: Endpoint(host: "127.0.0.1", port: ports.translator), identity: "",
-            hashRate: settings.minerHashRate, sharesPerMinute: settings.sharesPerMinute, runtime: runtime
+            upstreams: [TranslatorUpstream(url: pool.url)],
+            listen: Endpoint(host: "127.0.0.1", port: ports.translator), runtime: runtime,
+            change: {
+                $0.nominalHashRate = settings.minerHashRate
+                $0.sharesPerMinute = settings.sharesPerMinute
+            }
         ) { observation, _ in TranslatorLines.note(observation, in: log) }
         log.note("translator: stratum+tcp://\(translator.stratumV1)")
 

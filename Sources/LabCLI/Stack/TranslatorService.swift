@@ -1,23 +1,23 @@
 import NIOPosix
-import Pool
 import Runtime
 import SansIO
 import Stratum
+import Translator
 
 /// A translator in the live world.
 struct TranslatorService: Sendable {
     let host: MachineHost<TranslatorMachine>
     let stratumV1: Endpoint
 
+    /// `change` sets what an operator decided.
     static func start(
-        upstreams: [PoolURL], listen: Endpoint, identity: String, hashRate: Double, sharesPerMinute: Double,
-        runtime: LabRuntime, observer: @escaping @Sendable (TranslatorObservation, Instant) -> Void
+        upstreams: [TranslatorUpstream], listen: Endpoint, runtime: LabRuntime,
+        change: (inout TranslatorConfiguration) -> Void = { _ in },
+        observer: @escaping @Sendable (TranslatorObservation, Instant) -> Void
     ) async throws -> TranslatorService {
         var configuration = TranslatorConfiguration(
             upstreams: upstreams, clock: runtime.world.wallClock, secretSeed: LiveWorld.entropy(32))
-        configuration.userIdentity = identity
-        configuration.nominalHashRate = hashRate
-        configuration.sharesPerMinute = sharesPerMinute
+        change(&configuration)
         let host = MachineHost(
             TranslatorMachine(configuration), loop: runtime.group.next(), world: runtime.world,
             observer: observer)

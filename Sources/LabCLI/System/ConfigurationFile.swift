@@ -3,6 +3,25 @@ import DeviceModel
 import Experiments
 import Foundation
 
+/// A command that also reads files written for another implementation's program of the same kind.
+protocol ForeignKeys {
+    /// The options that an entry stands for: none when it says nothing that this command could do otherwise, nil
+    /// when it is no foreign key.
+    static func options(for entry: SettingsFile.Entry, among entries: [SettingsFile.Entry]) -> [String]?
+}
+
+extension SettingsFile.Entry {
+    /// The value as an option is written.
+    var text: String {
+        switch value {
+        case .boolean(let value): "\(value)"
+        case .text(let value): value
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        }
+    }
+}
+
 /// `--config FILE`: a TOML file whose keys are a command's long options. It is read into options that stand before
 /// those of the command line, so the command line wins.
 enum ConfigurationFile {
@@ -37,9 +56,11 @@ enum ConfigurationFile {
     }
 
     private static func read(_ path: String, for command: any ParsableCommand.Type) throws -> [String] {
-        let file = try SettingsFile(path: path)
+        let foreign = command as? any ForeignKeys.Type
+        let file = try SettingsFile(path: path, takesLists: true)
         let known = names(of: command)
         return try file.entries.flatMap { entry -> [String] in
+            if let options = foreign?.options(for: entry, among: file.entries) { return options }
             let option = entry.path.replacingOccurrences(of: "_", with: "-")
             guard known.contains(option) else {
                 let nearest = Spelling.nearest(to: option, among: known.sorted())
@@ -50,7 +71,8 @@ enum ConfigurationFile {
                     message: "\(entry.path) is no setting of lab \(command._commandName)\(hint)")
             }
             switch entry.value {
-            case .boolean(let isOn): return isOn ? ["--\(option)"] : []
+            case .boolean(true): return ["--\(option)"]
+            case .boolean(false): return known.contains("no-\(option)") ? ["--no-\(option)"] : []
             case .text(let text): return ["--\(option)=\(text)"]
             case .integer(let number): return ["--\(option)=\(number)"]
             case .number(let number): return ["--\(option)=\(number)"]

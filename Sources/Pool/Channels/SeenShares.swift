@@ -4,16 +4,18 @@ import Bitcoin
 ///
 /// An open-addressing table that starts with no storage, because most channels of a large pool hold a few dozen
 /// hashes between two blocks.
-struct SeenShares: Sendable {
+public struct SeenShares: Sendable {
     private var table: [Hash256] = []
-    private(set) var count = 0
+    public private(set) var count = 0
     /// The zero hash marks a free place; a share of that hash would be the find of all time and is kept apart.
     private var hasZero = false
 
-    enum Outcome: Equatable { case new, duplicate, full }
+    public enum Outcome: Equatable, Sendable { case new, duplicate, full }
+
+    public init() {}
 
     /// Remembers `hash` unless it is there or `limit` hashes are.
-    mutating func insert(_ hash: Hash256, limit: Int) -> Outcome {
+    public mutating func insert(_ hash: Hash256, limit: Int) -> Outcome {
         if hash == .zero {
             defer { hasZero = true }
             return hasZero ? .duplicate : .new
@@ -34,7 +36,7 @@ struct SeenShares: Sendable {
     }
 
     /// Forgets everything; a small table is kept for the next tip.
-    mutating func removeAll() {
+    public mutating func removeAll() {
         count = 0
         hasZero = false
         if table.count > 128 {

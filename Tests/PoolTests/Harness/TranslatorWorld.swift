@@ -5,6 +5,7 @@ import Stratum
 import Testing
 
 @testable import Pool
+@testable import Translator
 
 /// A translator between V1 miners and a real pool, in memory and on one virtual clock.
 final class TranslatorWorld {
@@ -17,7 +18,32 @@ final class TranslatorWorld {
     var dialed: [Endpoint] = []
     var poolIsUp = true
     private var nextID: UInt64 = 1
-    private var upstream: (translator: ConnectionID, pool: ConnectionID, peer: WirePeer)?
+    private var upstream: Link?
+    /// Pools that say what the test wants, by the host that is dialled.
+    private var mocks: [String: MockPool] = [:]
+
+    /// The translator's connection to a pool.
+    private struct Link {
+        let translator: ConnectionID
+        /// Nil for a scripted pool.
+        let pool: ConnectionID?
+        let peer: WirePeer
+    }
+
+    /// A translator before scripted pools, in the order of preference.
+    init(mocks: [MockPool], change: (inout TranslatorConfiguration) -> Void = { _ in }) {
+        pool = PoolWorld()
+        for mock in mocks { self.mocks[mock.host] = mock }
+        var configuration = TranslatorConfiguration(
+            upstreams: mocks.map {
+                TranslatorUpstream(
+                    url: PoolURL(
+                        scheme: .stratumV2(authority: nil), endpoint: Endpoint(host: $0.host, port: 3333)))
+            }, clock: WallClock(unixSecondsAtStart: PoolWorld.unixStart), secretSeed: [5])
+        configuration.nominalHashRate = 20
+        change(&configuration)
+        machine = TranslatorMachine(configuration)
+    }
 
     init(pool: PoolWorld, change: (inout TranslatorConfiguration) -> Void = { _ in }) {
         self.pool = pool
@@ -25,7 +51,8 @@ final class TranslatorWorld {
             scheme: .stratumV2(authority: pool.machine.authorityPublicKey),
             endpoint: Endpoint(host: "pool", port: 3333))
         var configuration = TranslatorConfiguration(
-            upstreams: [url], clock: WallClock(unixSecondsAtStart: PoolWorld.unixStart), secretSeed: [5])
+            upstreams: [TranslatorUpstream(url: url)],
+            clock: WallClock(unixSecondsAtStart: PoolWorld.unixStart), secretSeed: [5])
         configuration.nominalHashRate = 20
         change(&configuration)
         machine = TranslatorMachine(configuration)
@@ -45,15 +72,18 @@ final class TranslatorWorld {
     }
 
     /// A miner that subscribed, configured and authorized, in cpuminer's order.
-    func miner(_ user: String = "alice.rig1", mask: UInt32? = nil) throws -> V1TestMiner {
+    func miner(
+        _ user: String = "alice.rig1", password: String = "x", mask: UInt32? = nil, session: String? = nil
+    ) throws -> V1TestMiner {
         let miner = try connect()
         if let mask {
             miner.call(.configure(V1.Configure(versionRolling: .init(mask: mask))))
             try pump()
         }
-        miner.call(.subscribe(V1.Subscribe(userAgent: "test/1")))
+        miner.call(.subscribe(V1.Subscribe(userAgent: "test/1", sessionID: session)))
         try pump()
-        miner.call(.authorize(V1.Authorize(user: user)))
+        miner.user = user
+        miner.call(.authorize(V1.Authorize(user: user, password: password)))
         try pump()
         return miner
     }
@@ -62,7 +92,14 @@ final class TranslatorWorld {
         guard let upstream else { return }
         self.upstream = nil
         machine.connectionClosed(upstream.translator, reason: .peerClosed, at: now, into: &effects)
-        try pool.closeByPeer(upstream.pool)
+        if let id = upstream.pool { try pool.closeByPeer(id) }
+        try pump()
+    }
+
+    /// The miner's connection breaks.
+    func lose(_ miner: V1TestMiner) throws {
+        miners[miner.id] = nil
+        machine.connectionClosed(miner.id, reason: .peerClosed, at: now, into: &effects)
         try pump()
     }
 
@@ -94,9 +131,7 @@ final class TranslatorWorld {
                 progress = true
             }
             guard let upstream else { continue }
-            try pool.pump()
-            let bytes = upstream.peer.raw
-            upstream.peer.raw = []
+            let bytes = try taken(from: upstream)
             if !bytes.isEmpty {
                 machine.bytesReceived(bytes.span.bytes, on: upstream.translator, at: now, into: &effects)
                 progress = true
@@ -109,6 +144,17 @@ final class TranslatorWorld {
         }
     }
 
+    /// What the pool has to say.
+    private func taken(from link: Link) throws -> [UInt8] {
+        if link.pool == nil {
+            defer { link.peer.outgoing.removeAll() }
+            return link.peer.outgoing.bytes
+        }
+        try pool.pump()
+        defer { link.peer.raw = [] }
+        return link.peer.raw
+    }
+
     private func drain() throws -> Bool {
         guard !effects.isEmpty else { return false }
         var actions: [() throws -> Void] = []
@@ -118,7 +164,11 @@ final class TranslatorWorld {
                 let bytes = Array(effects.bytes(range))
                 actions.append { [self] in
                     if let upstream, upstream.translator == id {
-                        try pool.deliver(bytes, on: upstream.pool)
+                        if let id = upstream.pool {
+                            try pool.deliver(bytes, on: id)
+                        } else {
+                            try upstream.peer.receive(bytes, unixTime: pool.unixTime)
+                        }
                     } else {
                         try miners[id]?.receive(bytes)
                     }
@@ -127,7 +177,7 @@ final class TranslatorWorld {
                 actions.append { [self] in
                     if let upstream, upstream.translator == id {
                         self.upstream = nil
-                        try pool.closeByPeer(upstream.pool)
+                        if let id = upstream.pool { try pool.closeByPeer(id) }
                     } else {
                         miners[id]?.closed = reason
                     }
@@ -152,8 +202,17 @@ final class TranslatorWorld {
         }
         let id = ConnectionID(nextID)
         nextID += 1
-        let (poolSide, peer) = try pool.connect(noise: false)
-        upstream = (id, poolSide, peer)
+        if let mock = mocks[endpoint.host] {
+            guard mock.isUp else {
+                machine.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
+                return
+            }
+            let peer = mock.connected(unixTime: pool.unixTime, secrets: &pool.secrets)
+            upstream = Link(translator: id, pool: nil, peer: peer)
+        } else {
+            let (poolSide, peer) = try pool.connect(noise: false)
+            upstream = Link(translator: id, pool: poolSide, peer: peer)
+        }
         machine.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
     }
 }
@@ -167,9 +226,15 @@ final class V1TestMiner {
     var extranonce1: [UInt8] = []
     var extranonce2Size = 0
     var difficulty: Double?
+    /// What it signs its shares with.
+    var user = "alice.rig1"
+    var sessionID = ""
+    /// The lines as they came.
+    var lines: [String] = []
+    var versionMasks: [UInt32] = []
     /// Each job with the difficulty it counts with.
     var jobs: [(notify: V1.Notify, difficulty: Double)] = []
-    private var lines = V1LineDecoder(lineMax: V1Limits.lineFromServerMax)
+    private var decoder = V1LineDecoder(lineMax: V1Limits.lineFromServerMax)
     private var nextCall = 1
     private var counter: UInt32 = 0
 
@@ -181,19 +246,23 @@ final class V1TestMiner {
     }
 
     func receive(_ bytes: [UInt8]) throws {
-        lines.receive(bytes.span.bytes)
-        while let message = try lines.nextMessage() {
+        decoder.receive(bytes.span.bytes)
+        while let line = try decoder.nextLine() {
+            lines.append(String(decoding: line, as: UTF8.self))
+            let message = try V1.Message(line: line)
             messages.append(message)
             switch message {
             case .response(let response):
                 if let result = try? V1.SubscribeResult(response.result), result.extranonce2Size > 0 {
                     extranonce1 = result.extranonce1
+                    sessionID = result.sessionID
                     extranonce2Size = result.extranonce2Size
                 }
             case .notification(let notice):
                 switch try V1.ServerCall(notice) {
                 case .notify(let notify): jobs.append((notify, difficulty ?? 1))
                 case .setDifficulty(let set): difficulty = set.difficulty
+                case .setVersionMask(let mask): versionMasks.append(mask)
                 default: break
                 }
             case .request: break
@@ -206,7 +275,11 @@ final class V1TestMiner {
     }
 
     /// Finds a share of a job, by the newest if none is named.
-    func solve(_ index: Int? = nil, versionBits: UInt32? = nil, mask: UInt32 = 0) throws -> V1.Submit {
+    ///
+    /// - Parameter not: a target that the share must not meet.
+    func solve(
+        _ index: Int? = nil, versionBits: UInt32? = nil, mask: UInt32 = 0, not: Target? = nil
+    ) throws -> V1.Submit {
         let (job, difficulty) = try #require(index.map { jobs[$0] } ?? jobs.last)
         counter += 1
         let extranonce2 = (0..<extranonce2Size).map {
@@ -220,10 +293,15 @@ final class V1TestMiner {
             header: BlockHeader(
                 version: version ?? job.version, previousBlockHash: job.prevHash, merkleRoot: root,
                 time: job.nTime, bits: CompactTarget(bits: job.nBits), nonce: 0))
-        let nonce = try #require(
+        var nonce = try #require(
             scanner.find(target: Target(difficulty: difficulty), nonces: 0..<(1 << 32)))
+        while let not, not.isMet(by: scanner.hash(nonce: nonce)) {
+            nonce = try #require(
+                scanner.find(
+                    target: Target(difficulty: difficulty), nonces: (UInt64(nonce) + 1)..<(1 << 32)))
+        }
         return V1.Submit(
-            worker: "alice.rig1", jobID: job.jobID, extranonce2: extranonce2, nTime: job.nTime, nonce: nonce,
+            worker: user, jobID: job.jobID, extranonce2: extranonce2, nTime: job.nTime, nonce: nonce,
             versionBits: versionBits)
     }
 }

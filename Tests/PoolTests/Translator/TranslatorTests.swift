@@ -5,6 +5,7 @@ import Stratum
 import Testing
 
 @testable import Pool
+@testable import Translator
 
 @Suite("Translator")
 struct TranslatorTests {
@@ -185,9 +186,10 @@ struct TranslatorTests {
         let pool = try PoolWorld.ready()
         let world = TranslatorWorld(pool: pool) {
             $0.upstreams.append(
-                PoolURL(
-                    scheme: .stratumV2(authority: pool.machine.authorityPublicKey),
-                    endpoint: Endpoint(host: "backup", port: 1)))
+                TranslatorUpstream(
+                    url: PoolURL(
+                        scheme: .stratumV2(authority: pool.machine.authorityPublicKey),
+                        endpoint: Endpoint(host: "backup", port: 1))))
         }
         world.poolIsUp = false
         try world.advance(by: .zero)

@@ -2,12 +2,14 @@ import Bitcoin
 import SansIO
 import Stratum
 
-/// Lets Stratum V1 miners work for a Stratum V2 pool: one connection upstream, one extended channel for each miner.
+/// Lets Stratum V1 miners work for a Stratum V2 pool: one connection upstream with one extended channel for each
+/// miner, or one for all of them (``TranslatorConfiguration/aggregatesChannels``).
 ///
 /// A miner's subscription is answered at once, because extranonce1 is the translator's own (see
-/// ``TranslatorConfiguration/extranonce1Size``); its channel is opened when it says who it is. Shares are judged
-/// here by the pool's own rules and only good ones go up. When the pool is lost, miners are kept for a while and
-/// get fresh channels without noticing more than a new job.
+/// ``TranslatorConfiguration/extranonce1Size``); it gets work when it has said who it is. Shares are judged here by
+/// the pool's own rules, and what is acknowledged is either sent up or, below the pool's difficulty, counted here
+/// and said to be. When the pool is lost, miners are kept for a while and get fresh channels without noticing more
+/// than a new job.
 public struct TranslatorMachine: Machine {
     public typealias Command = TranslatorCommand
     public typealias Observation = TranslatorObservation
@@ -16,21 +18,33 @@ public struct TranslatorMachine: Machine {
         case dial
         /// The pool did not get ready.
         case upstream
+        /// The pool did not answer RequestExtensions.
+        case negotiation
+        /// The pool was sent shares and said nothing.
+        case silence
         /// Miners waited long enough for a pool.
         case release
         /// A miner's authorization is overdue.
         case miner(ConnectionID)
+        /// A miner's difficulty control wants a look.
+        case vardiff(ConnectionID)
+        /// Miners of this slot had no job for long.
+        case keepAlive(slot: Int)
+        /// The pool is to be told of this slot's hash rate.
+        case update(slot: Int)
     }
 
     let configuration: TranslatorConfiguration
     var clock: WallClock
     var secrets: SecretGenerator
-    var upstream = UpstreamLink()
+    var upstream: UpstreamLink
     /// Free places are nil and listed in ``freePlaces``.
     var miners: [V1Miner?] = []
     var freePlaces: [Int] = []
     var places: [ConnectionID: Int] = [:]
-    var nextNumber: UInt32 = 1
+    var lastNumber: UInt32 = 0
+    var extranonces: ExtranonceAllocator
+    var resting = RestingSessions()
     var timers = TimerQueue<Timer>()
     /// What goes to the pool in this call; flushed as one effect.
     var toPool = ByteWriter(capacity: 1024)
@@ -38,10 +52,17 @@ public struct TranslatorMachine: Machine {
 
     public init(_ configuration: TranslatorConfiguration) {
         precondition((1...8).contains(configuration.extranonce1Size), "extranonce1 has 1 to 8 bytes")
-        precondition((2...8).contains(configuration.extranonce2Size), "extranonce2 has 2 to 8 bytes")
+        precondition((2...16).contains(configuration.extranonce2Size), "extranonce2 has 2 to 16 bytes")
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
+        upstream = UpstreamLink(endpoint: configuration.upstreams[0].url.endpoint)
+        let indexSize = min(configuration.extranonce1Size, 4)
+        extranonces = ExtranonceAllocator(
+            fixed: [UInt8](repeating: 0, count: configuration.extranonce1Size - indexSize),
+            indexSize: indexSize)
+        // 0 is nobody's: strict firmware takes an extranonce1 of zeros for a missing one.
+        _ = extranonces.allocate()
         timers.set(.dial, .start)
         timers.set(.release, .start + configuration.limits.holdWithoutPool)
     }
@@ -78,7 +99,7 @@ public struct TranslatorMachine: Machine {
         if id == upstream.connection {
             upstreamLost(reason, at: now, into: &effects)
         } else if let place = places[id] {
-            forget(place, reason: reason, into: &effects)
+            forget(place, reason: reason, at: now, into: &effects)
         }
         flushToPool(into: &effects)
     }
@@ -98,8 +119,13 @@ public struct TranslatorMachine: Machine {
         switch command {
         case .setClock(let clock): self.clock = clock
         case .disconnect(let id, let text):
-            if let place = places[id] { close(place, text, into: &effects) }
+            if let place = places[id] { close(place, text, at: now, into: &effects) }
         case .nextUpstream: leaveUpstream("the operator asked for the next pool", into: &effects)
+        case .reconnectMiners(let host, let port, let wait):
+            let notice = V1.Reconnect(host: host, port: port, wait: wait).notification
+            for place in miners.indices where miners[place]?.isSubscribed == true {
+                tell(notice, to: place, into: &effects)
+            }
         }
         flushToPool(into: &effects)
     }
@@ -111,11 +137,17 @@ public struct TranslatorMachine: Machine {
             switch timer {
             case .dial: dial(into: &effects)
             case .upstream: leaveUpstream("the pool did not get ready in time", into: &effects)
+            case .negotiation: negotiationOverdue(at: now, into: &effects)
+            case .silence: leaveUpstream("the pool was sent shares and said nothing", into: &effects)
             case .release: releaseMiners(at: now, into: &effects)
             case .miner(let id):
                 if let place = places[id], miners[place]?.isAuthorized == false {
-                    close(place, "not authorized in time", into: &effects)
+                    close(place, "not authorized in time", at: now, into: &effects)
                 }
+            case .vardiff(let id):
+                if let place = places[id] { lookAtDifficulty(of: place, at: now, into: &effects) }
+            case .keepAlive(let slot): keepAlive(slot, at: now, into: &effects)
+            case .update(let slot): sendUpdate(of: slot, at: now)
             }
         }
         flushToPool(into: &effects)
@@ -127,7 +159,7 @@ public struct TranslatorMachine: Machine {
     ) {
         guard !upstream.isReady else { return }
         for place in miners.indices where miners[place] != nil {
-            close(place, "no connection to the pool", into: &effects)
+            close(place, "no connection to the pool", at: now, into: &effects)
         }
         timers.set(.release, now + configuration.limits.holdWithoutPool)
     }
@@ -138,5 +170,11 @@ public struct TranslatorMachine: Machine {
             effects.send(on: id) { writer in toPool.bytes.withUnsafeBytes { writer.write($0) } }
         }
         toPool.removeAll()
+    }
+
+    mutating func tell(
+        _ notice: V1.Notification, to place: Int, into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        effects.send(on: miners[place]!.id) { notice.encode(into: &$0) }
     }
 }

@@ -2,7 +2,7 @@ import Bitcoin
 import SansIO
 import Stratum
 
-/// A NewExtendedMiningJob as the pool sent it: one copy, however many miners work on it.
+/// A NewExtendedMiningJob as the pool sent it: one copy, however many channels work on it.
 final class UpstreamJob: Sendable {
     let id: UInt32
     let version: UInt32
@@ -36,8 +36,6 @@ struct UpstreamTip: Sendable, Equatable {
     var minNTime: UInt32
     var bits: UInt32
     var receivedAt: Instant
-    /// Counts tips of the channel.
-    var epoch: UInt32
 
     /// Where a job's time starts now: a second later for each second since the tip (SV2 section 5.3.17).
     func nTime(at now: Instant) -> UInt32 {
@@ -47,14 +45,37 @@ struct UpstreamTip: Sendable, Equatable {
     }
 }
 
-/// A job as one miner got it by `mining.notify`.
-struct IssuedJob: Sendable {
-    /// The id on the V1 side.
-    let name: String
+/// A job of one channel that may be mined. What it counts with is fixed from here on: a target and an extranonce
+/// prefix belong to the job (SV2 sections 5.3.10 and 5.3.21).
+final class ActiveJob: Sendable {
+    /// Unique over pools: each counts its jobs from 1. The name on the V1 side is this in hexadecimal.
+    let serial: UInt64
     let job: UpstreamJob
     let tip: UpstreamTip
-    /// What the pool's prefix was when the job became active.
     let extranoncePrefix: [UInt8]
-    /// A target belongs to the job.
+    /// What the pool credits.
     let target: Target
+    let difficulty: Double
+    /// Nil when the pool's bits are no target.
+    let blockTarget: Target?
+
+    init(
+        serial: UInt64, job: UpstreamJob, tip: UpstreamTip, extranoncePrefix: [UInt8], target: Target
+    ) {
+        self.serial = serial
+        self.job = job
+        self.tip = tip
+        self.extranoncePrefix = extranoncePrefix
+        self.target = target
+        difficulty = target.difficulty
+        blockTarget = CompactTarget(bits: tip.bits).target
+    }
+
+    func hash(version: UInt32, extranonce: [UInt8], nTime: UInt32, nonce: UInt32) -> Hash256 {
+        BlockHeader(
+            version: version, previousBlockHash: tip.prevHash,
+            merkleRoot: job.merkleRoot(extranonce: extranoncePrefix + extranonce), time: nTime,
+            bits: CompactTarget(bits: tip.bits), nonce: nonce
+        ).hash
+    }
 }

@@ -1,4 +1,5 @@
 import Bitcoin
+import Pool
 import SansIO
 import Stratum
 
@@ -6,20 +7,32 @@ import Stratum
 public enum TranslatorObservation: Sendable, Equatable {
     case minerConnected(ConnectionID, from: String)
     case minerAuthorized(ConnectionID, worker: String, userAgent: String)
+    /// The miner took up the session of an earlier connection.
+    case sessionResumed(ConnectionID, session: String)
     case minerDisconnected(ConnectionID, reason: CloseReason)
-    case channelOpened(ConnectionID, channel: UInt32, identity: String, target: Target)
+    /// `miner` is nil for the channel that all miners share.
+    case channelOpened(miner: ConnectionID?, channel: UInt32, identity: String, target: Target)
     /// The pool refused a channel with this code.
-    case channelRefused(ConnectionID, code: String)
+    case channelRefused(miner: ConnectionID?, code: String)
     /// A job went to `miners` miners. `isClean`: every earlier job is worthless.
     case jobForwarded(UInt32, miners: Int, isClean: Bool)
-    case targetChanged(ConnectionID, target: Target)
+    /// The channel's current job was sent again to `miners` idle miners.
+    case jobRepeated(UInt32, miners: Int)
+    /// What the pool wants of a channel from its next job on.
+    case targetChanged(channel: UInt32, target: Target)
+    /// Own difficulty control moved a miner.
+    case difficultyChanged(ConnectionID, Double)
     /// A share was good for this translator's checks and went to the pool.
-    case shareForwarded(ConnectionID, difficulty: Double, hash: Hash256)
+    case shareForwarded(ConnectionID, worker: String, difficulty: Double, hash: Hash256)
+    /// A share was good for the miner's own difficulty and below the one that the pool counts: it is counted here.
+    case shareCountedHere(ConnectionID, worker: String, difficulty: Double)
     case shareRefused(ConnectionID, ShareFault)
     /// The pool credited shares that were forwarded before.
-    case sharesCredited(ConnectionID, count: UInt32)
+    case sharesCredited(channel: UInt32, count: UInt32)
     /// The pool refused a share that the miner was told is good.
-    case shareRejectedUpstream(ConnectionID, code: String)
+    case shareRejectedUpstream(ConnectionID?, code: String)
+    /// The pool speaks these extensions; empty when it spoke none that were asked for.
+    case extensions([UInt16])
     case upstream(UpstreamState)
 }
 

@@ -1,0 +1,214 @@
+import ArgumentParser
+import DeviceModel
+import Experiments
+import Pool
+import Runtime
+import SansIO
+import Stratum
+import Translator
+
+struct TranslatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "translator",
+        abstract: "Translates Stratum V1 miners to a Stratum V2 pool.",
+        discussion: """
+            Each miner gets an extended channel of its own, or all share one with --aggregate-channels. Miners may
+            put d=DIFFICULTY (fixed) and md=DIFFICULTY (least) into their password. The reference translator's TOML
+            files are read as they are.
+
+            Examples:
+              lab translator --pool stratum2+tcp://127.0.0.1:34254/KEY
+              lab translator --pool stratum2+tcp://pool.example:34254/KEY --user-identity account --port 34255
+              lab translator --aggregate-channels --user-identity farm --pool stratum2+tcp://10.0.0.2:34254/KEY
+              lab translator --pool stratum2+tcp://solo.example:3333/KEY --verify-payout \\
+                --user-identity sri/solo/bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4/rack1
+              lab translator --pool stratum2+tcp://first:34254/KEY --user-identity me \\
+                --pool stratum2+tcp://second:34254/KEY --user-identity me.too
+              lab translator --config tproxy-config.toml
+            """)
+
+    @OptionGroup var role: RoleOptions
+    @Option(
+        help: ArgumentHelp(
+            "Upstream pools in order of preference; may be given several times.", valueName: "url"))
+    var pool: [PoolURL] = []
+    @Option(
+        name: [.customLong("user-identity"), .customLong("identity")],
+        help: ArgumentHelp(
+            "The account at the pool; channels open as identity.worker. Once for all pools, or once for each.",
+            valueName: "name"))
+    var identity: [String] = []
+    @Option(help: "Stratum V1; 0 takes a free port.") var port: UInt16 = 34_255
+    @Flag(help: "One channel at the pool for all miners.") var aggregateChannels = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Own difficulty control of each miner. (default: with --aggregate-channels only)")
+    var enableVardiff: Bool?
+    @Option(
+        name: [.customLong("hash-rate"), .customLong("min-individual-miner-hashrate")],
+        help: "Announced for a miner that suggests no difficulty; difficulty control assumes no less.")
+    var hashRate = HashRateArgument(1e9)
+    @Option(help: "Shares per minute and miner that difficulty control, ours or the pool's, aims at.")
+    var sharesPerMinute = 6.0
+    @Option(
+        name: [.customLong("extranonce1-size")], help: "Bytes that tell miners apart, 1 to 8.")
+    var extranonce1Size = 4
+    @Option(
+        name: [.customLong("downstream-extranonce2-size")],
+        help: "Bytes that a miner rolls, 2 to 16; cgminer takes no more than 8.")
+    var extranonce2Size = 4
+    @Option(help: "Seconds after which an idle miner gets its job again; 0 for never.")
+    var jobKeepaliveIntervalSecs: UInt64 = 60
+    @Option(
+        help: ArgumentHelp(
+            "Round difficulties above this down to a power of two; exact without it.", valueName: "difficulty"
+        ))
+    var roundDifficultyAbove: Double?
+    @Flag(help: "Leave a pool whose jobs do not pay the address in the identity.") var verifyPayout = false
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Extensions to ask the pool for; 2 sends workers' names. (default: 2 with --aggregate-channels)",
+            valueName: "number"))
+    var supportedExtensions: [UInt16] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Extensions without which a pool is left.", valueName: "number"))
+    var requiredExtensions: [UInt16] = []
+
+    func validate() throws {
+        guard !pool.isEmpty else { throw ValidationError("--pool stratum2+tcp://host:port/KEY is needed") }
+        for url in pool where !url.isV2 {
+            throw ValidationError(
+                "--pool \(url) is Stratum V1; a translator needs stratum2+tcp://host:port/KEY")
+        }
+        guard identity.count <= 1 || identity.count == pool.count else {
+            throw ValidationError(
+                "--user-identity is given \(identity.count) times for \(pool.count) pools; once for all or "
+                    + "once for each")
+        }
+        guard sharesPerMinute > 0, sharesPerMinute <= 6_000 else {
+            throw ValidationError("--shares-per-minute must be above 0 and at most 6000")
+        }
+        guard (1...8).contains(extranonce1Size) else {
+            throw ValidationError("--extranonce1-size must be 1 to 8")
+        }
+        guard (2...16).contains(extranonce2Size) else {
+            throw ValidationError("--downstream-extranonce2-size must be 2 to 16")
+        }
+        guard jobKeepaliveIntervalSecs <= 86_400 else {
+            throw ValidationError("--job-keepalive-interval-secs must be at most 86400")
+        }
+        if let threshold = roundDifficultyAbove, !(threshold >= 0) {
+            throw ValidationError("--round-difficulty-above must not be negative")
+        }
+        for number in requiredExtensions where number != V2Extension.workerHashrateTracking {
+            throw ValidationError("--required-extensions \(number) is not known here; 2 is")
+        }
+        if verifyPayout {
+            for name in identity.isEmpty ? [""] : identity where PayoutRule(identity: name) == nil {
+                throw ValidationError(
+                    "--verify-payout needs an address in --user-identity (sri/solo/ADDRESS, "
+                        + "sri/donate/PERCENT/ADDRESS or ADDRESS), not \"\(name)\"")
+            }
+        }
+    }
+
+    func run() async throws {
+        let stop = StopSignal()
+        let log = EventLog(prints: true)
+        let runtime = LabRuntime(threads: 1)
+        let upstreams = pool.enumerated().map { index, url in
+            TranslatorUpstream(url: url, userIdentity: identity.count > 1 ? identity[index] : identity.first)
+        }
+        let translator = try await TranslatorService.start(
+            upstreams: upstreams, listen: Endpoint(host: role.bind, port: port), runtime: runtime,
+            change: configure
+        ) { observation, _ in TranslatorLines.note(observation, in: log) }
+        let mode = aggregateChannels ? "one channel for all" : "a channel for each miner"
+        log.note("translator stratum+tcp://\(translator.stratumV1) -> \(pool[0].endpoint), \(mode)")
+        await RoleRunner.run(log, until: stop) {
+            if let totals = try? await translator.host.query({ $0.snapshot.totals }) {
+                TranslatorLines.note(totals, in: log)
+            }
+            await translator.stop()
+        }
+    }
+
+    private func configure(_ configuration: inout TranslatorConfiguration) {
+        configuration.aggregatesChannels = aggregateChannels
+        configuration.enablesVardiff = enableVardiff
+        configuration.nominalHashRate = hashRate.hashesPerSecond
+        configuration.sharesPerMinute = sharesPerMinute
+        configuration.extranonce1Size = extranonce1Size
+        configuration.extranonce2Size = extranonce2Size
+        configuration.keepAliveInterval =
+            jobKeepaliveIntervalSecs == 0 ? nil : .seconds(jobKeepaliveIntervalSecs)
+        configuration.roundsDifficultyAbove = roundDifficultyAbove
+        configuration.verifiesPayout = verifyPayout
+        if !supportedExtensions.isEmpty { configuration.supportedExtensions = supportedExtensions }
+        configuration.requiredExtensions = requiredExtensions
+    }
+}
+
+/// A translator's observations as lines.
+enum TranslatorLines {
+    static func note(_ observation: TranslatorObservation, in log: EventLog) {
+        switch observation {
+        case .minerAuthorized(_, let worker, let agent): log.note("V1 miner \(worker) (\(agent))")
+        case .minerDisconnected(_, let reason): log.note("V1 miner left: \(reason)")
+        case .sessionResumed(_, let session): log.note("V1 miner back in session \(session)")
+        case .channelRefused(_, let code): log.note("translator: the pool refused a channel: \(code)")
+        case .shareRejectedUpstream(_, let code): log.note("translator: the pool refused a share: \(code)")
+        case .upstream(.ready(let endpoint)): log.note("translator: pool \(endpoint) ready")
+        case .upstream(.refused(let endpoint, let code)):
+            log.note("translator: pool \(endpoint) refused: \(code)")
+        case .upstream(.lost(let endpoint, let reason)):
+            log.note("translator: pool \(endpoint) lost: \(reason)")
+        case .upstream(.dialing), .minerConnected, .channelOpened, .jobForwarded, .jobRepeated,
+            .targetChanged,
+            .difficultyChanged, .shareForwarded, .shareCountedHere, .shareRefused, .sharesCredited,
+            .extensions:
+            break
+        }
+    }
+
+    static func note(_ totals: TranslatorTotals, in log: EventLog) {
+        log.note(
+            "\(totals.sharesForwarded) shares sent to the pool, \(totals.sharesCredited) credited, "
+                + "\(totals.sharesRejectedUpstream) rejected by it; \(totals.sharesCountedHere) below its "
+                + "difficulty, \(totals.sharesRefused) refused here")
+    }
+}
+
+extension TranslatorCommand: ForeignKeys {
+    /// The reference translator's keys (its `tproxy-config.toml`) as this command's options.
+    static func options(for entry: SettingsFile.Entry, among entries: [SettingsFile.Entry]) -> [String]? {
+        let parts = entry.path.split(separator: ".").map(String.init)
+        switch parts[0] {
+        case "downstream_address": return ["--bind=\(entry.text)"]
+        case "downstream_port": return ["--port=\(entry.text)"]
+        // There is one version; what the file says about it changes nothing.
+        case "max_supported_version", "min_supported_version": return []
+        case "downstream_difficulty_config" where parts.count == 2:
+            let name = parts[1].replacing("_", with: "-")
+            if case .boolean(let isOn) = entry.value { return [isOn ? "--\(name)" : "--no-\(name)"] }
+            return ["--\(name)=\(entry.text)"]
+        // Said for each pool, below.
+        case "user_identity" where entries.contains { $0.path.hasPrefix("upstreams.") }: return []
+        case "upstreams" where parts.count == 3 && parts[2] == "address":
+            func value(_ key: String) -> String? {
+                entries.first { $0.path == "upstreams.\(parts[1]).\(key)" }?.text
+            }
+            let host = entry.text.contains(":") ? "[\(entry.text)]" : entry.text
+            let key = value("authority_pubkey").map { "/\($0)" } ?? ""
+            let own = value("user_identity") ?? entries.first { $0.path == "user_identity" }?.text
+            return ["--pool=stratum2+tcp://\(host):\(value("port") ?? "34254")\(key)"]
+                + (own.map { ["--user-identity=\($0)"] } ?? [])
+        case "upstreams"
+        where parts.count == 3 && ["port", "authority_pubkey", "user_identity"].contains(parts[2]):
+            return []
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Bitcoin
+import Pool
+import SansIO
+import Stratum
+
+/// Which difficulty a miner works at.
+///
+/// Own control on: the miner's own rate decides, but never harder than the pool's target, because a share that the
+/// pool would credit must not be lost. Own control off: the pool's target, or a harder one that the password asked
+/// for. What is easier than the pool's is counted here and not sent.
+extension TranslatorMachine {
+    /// What a miner is asked for on a job that the pool credits at `upstreamTarget`.
+    func minerTarget(of place: Int, upstreamTarget: Target) -> Target {
+        guard let miner = miners[place] else { return upstreamTarget }
+        var target = upstreamTarget
+        if let fixed = miner.settings.fixedDifficulty {
+            let own = V1Difficulty(fixed).target
+            target = configuration.isVardiffOn ? own : min(own, upstreamTarget)
+        } else if let control = miner.session.control {
+            let own = StratumMath.target(
+                hashRate: control.hashRate, sharesPerMinute: configuration.sharesPerMinute)
+            target = max(own, upstreamTarget)
+        }
+        if let least = miner.settings.minimumDifficulty { target = min(target, V1Difficulty(least).target) }
+        if let threshold = configuration.roundsDifficultyAbove {
+            let difficulty = V1Difficulty(target)
+            if difficulty.value > threshold {
+                target = max(target, difficulty.roundedDownToPowerOfTwo.target)
+            }
+        }
+        return target
+    }
+
+    /// Hashes per second that the miner is taken to have.
+    func hashRate(of place: Int) -> Double {
+        guard let miner = miners[place] else { return 0 }
+        if let fixed = miner.settings.fixedDifficulty {
+            return StratumMath.hashRate(
+                target: V1Difficulty(fixed).target, sharesPerMinute: configuration.sharesPerMinute)
+        }
+        return miner.session.control?.hashRate ?? miner.session.suggestedHashRate
+            ?? configuration.nominalHashRate
+    }
+
+    /// Begins own difficulty control where it is on.
+    mutating func startControl(of place: Int, at now: Instant) {
+        guard configuration.isVardiffOn, let miner = miners[place] else { return }
+        let rate =
+            miner.session.control?.hashRate ?? miner.session.suggestedHashRate
+            ?? configuration.nominalHashRate
+        let control = Vardiff(hashRate: rate, at: now)
+        miners[place]!.session.control = control
+        timers.set(.vardiff(miner.id), control.nextDeadline)
+    }
+
+    /// `mining.suggest_difficulty` and `mining.suggest_target`.
+    mutating func suggested(
+        _ target: Target, on place: Int, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        let rate = StratumMath.hashRate(target: target, sharesPerMinute: configuration.sharesPerMinute)
+        guard rate > 0, rate.isFinite, let miner = miners[place] else { return }
+        miners[place]!.session.suggestedHashRate = rate
+        if miner.session.control != nil {
+            miners[place]!.session.control = Vardiff(hashRate: rate, at: now)
+            timers.set(.vardiff(miner.id), miners[place]!.session.control!.nextDeadline)
+        }
+        if let slot = miner.slot { updateSoon(slot, at: now) }
+    }
+
+    /// Counts an accepted share for difficulty control.
+    mutating func countForControl(
+        _ target: Target, of place: Int, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        guard miners[place]!.session.control != nil else { return }
+        let isFlood = miners[place]!.session.control!.shareAccepted(work: target.expectedHashes, at: now)
+        if isFlood { lookAtDifficulty(of: place, at: now, into: &effects) }
+    }
+
+    /// Difficulty control's look. A new difficulty takes effect at once: the miner gets its job again with it.
+    mutating func lookAtDifficulty(
+        of place: Int, at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        guard let miner = miners[place], var control = miner.session.control, miner.phase != .closing else {
+            return
+        }
+        guard miner.slot != nil else {
+            // Nothing to mine: the silence says nothing about the miner.
+            control.restart(hashRate: control.hashRate, at: now)
+            miners[place]!.session.control = control
+            timers.set(.vardiff(miner.id), control.nextDeadline)
+            return
+        }
+        let decided = control.decide(at: now, minimumHashRate: configuration.nominalHashRate)
+        miners[place]!.session.control = control
+        timers.set(.vardiff(miner.id), control.nextDeadline)
+        guard decided != nil, let slot = miner.slot else { return }
+        updateSoon(slot, at: now)
+        guard let job = upstream.channels[slot]?.jobs.last else { return }
+        let target = minerTarget(of: place, upstreamTarget: job.target)
+        guard target != miner.session.issued.last?.target, miner.isSubscribed else { return }
+        effects.observe(.difficultyChanged(miner.id, V1Difficulty(target).value))
+        give(job, to: place, isClean: false, at: now, into: &effects)
+    }
+}
