@@ -39,6 +39,7 @@ let ground: [Target] = [
     .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
     .target(name: "CChaChaPoly", cSettings: [.unsafeFlags(["-O2"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLibSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
@@ -65,7 +66,7 @@ let roles: [Target] = [
 
 let worlds: [Target] = [
     room("Simulation", ["SansIO"]),
-    room("Runtime", ["SansIO", "CSQLite"] + nio),
+    room("Runtime", ["SansIO", "CSQLite", "CLibSSL"] + nio),
 ]
 
 let edges: [Target] = [

@@ -55,9 +55,10 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
     // MARK: from outside the loop
 
     /// Listens and answers with the bound endpoint (the port is real where `endpoint` said 0). The machine is told
-    /// the address that a connection comes from, and its port as well when it `namesPorts`.
+    /// the address that a connection comes from, and its port as well when it `namesPorts`. With `tls` the machine
+    /// speaks plainly and its peers in TLS.
     public func listen(
-        _ listener: ListenerID, on endpoint: Endpoint, namesPorts: Bool = false
+        _ listener: ListenerID, on endpoint: Endpoint, namesPorts: Bool = false, tls: TLSServer? = nil
     ) async throws -> Endpoint {
         let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .serverChannelOption(.backlog, value: RuntimeLimits.backlog)
@@ -68,7 +69,7 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
                 let host = channel.remoteAddress?.ipAddress ?? "unknown"
                 let port = channel.remoteAddress?.port.map { UInt16(truncatingIfNeeded: $0) } ?? 0
                 let peer = namesPorts ? Endpoint(host: host, port: port).description : host
-                return addHandler(to: channel, origin: .accepted(on: listener, from: peer))
+                return addHandler(to: channel, origin: .accepted(on: listener, from: peer), tls: tls)
             }
         let channel: any Channel
         do {
@@ -286,8 +287,14 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable, NIO
         }
     }
 
-    private func addHandler(to channel: any Channel, origin: ConnectionOrigin) -> EventLoopFuture<Void> {
+    private func addHandler(
+        to channel: any Channel, origin: ConnectionOrigin, tls: TLSServer? = nil
+    ) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
+            if let tls {
+                guard let session = TLSSession(tls) else { throw TLSFault(description: "no memory for TLS") }
+                try channel.pipeline.syncOperations.addHandler(TLSHandler(session))
+            }
             lastConnection += 1
             let handler = ConnectionHandler(host: self, id: ConnectionID(lastConnection), origin: origin)
             try channel.pipeline.syncOperations.addHandler(handler)

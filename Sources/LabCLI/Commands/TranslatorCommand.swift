@@ -24,6 +24,7 @@ struct TranslatorCommand: AsyncParsableCommand {
                 --user-identity sri/solo/bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4/rack1
               lab translator --pool stratum2+tcp://first:34254/KEY --user-identity me \\
                 --pool stratum2+tcp://second:34254/KEY --user-identity me.too
+              lab translator --tls-port 34443 --pool stratum2+tcp://127.0.0.1:34254/KEY
               lab translator --config tproxy-config.toml
             """)
 
@@ -39,6 +40,17 @@ struct TranslatorCommand: AsyncParsableCommand {
             valueName: "name"))
     var identity: [String] = []
     @Option(help: "Stratum V1; 0 takes a free port.") var port: UInt16 = 34_255
+    @Option(
+        help: ArgumentHelp(
+            "Stratum V1 in TLS as well (stratum+ssl); 0 takes a free port. (default: none)",
+            valueName: "port"))
+    var tlsPort: UInt16?
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate chain for --tls-port; self-signed without it.", valueName: "file"))
+    var tlsCertificate: String?
+    @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"))
+    var tlsKey: String?
     @Flag(help: "One channel at the pool for all miners.") var aggregateChannels = false
     @Flag(
         inversion: .prefixedNo,
@@ -87,6 +99,12 @@ struct TranslatorCommand: AsyncParsableCommand {
                 "--user-identity is given \(identity.count) times for \(pool.count) pools; once for all or "
                     + "once for each")
         }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key belong together")
+        }
+        guard tlsPort != nil || tlsCertificate == nil else {
+            throw ValidationError("--tls-certificate needs --tls-port")
+        }
         guard sharesPerMinute > 0, sharesPerMinute <= 6_000 else {
             throw ValidationError("--shares-per-minute must be above 0 and at most 6000")
         }
@@ -122,17 +140,31 @@ struct TranslatorCommand: AsyncParsableCommand {
             TranslatorUpstream(url: url, userIdentity: identity.count > 1 ? identity[index] : identity.first)
         }
         let translator = try await TranslatorService.start(
-            upstreams: upstreams, listen: Endpoint(host: role.bind, port: port), runtime: runtime,
-            change: configure
+            upstreams: upstreams, listen: Endpoint(host: role.bind, port: port), tls: try tls(),
+            runtime: runtime, change: configure
         ) { observation, _ in TranslatorLines.note(observation, in: log) }
         let mode = aggregateChannels ? "one channel for all" : "a channel for each miner"
         log.note("translator stratum+tcp://\(translator.stratumV1) -> \(pool[0].endpoint), \(mode)")
+        if let sealed = translator.stratumV1TLS { log.note("translator stratum+ssl://\(sealed)") }
         await RoleRunner.run(log, until: stop) {
             if let totals = try? await translator.host.query({ $0.snapshot.totals }) {
                 TranslatorLines.note(totals, in: log)
             }
             await translator.stop()
         }
+    }
+
+    private func tls() throws -> (TLSServer, Endpoint)? {
+        guard let tlsPort else { return nil }
+        let server: TLSServer
+        do throws(TLSFault) {
+            if let tlsCertificate, let tlsKey {
+                server = try TLSServer(certificate: tlsCertificate, key: tlsKey)
+            } else {
+                server = try TLSServer(selfSignedFor: "mining-lab translator")
+            }
+        } catch { throw CommandFault(error.description) }
+        return (server, Endpoint(host: role.bind, port: tlsPort))
     }
 
     private func configure(_ configuration: inout TranslatorConfiguration) {

@@ -8,10 +8,13 @@ import Translator
 struct TranslatorService: Sendable {
     let host: MachineHost<TranslatorMachine>
     let stratumV1: Endpoint
+    /// Nil without a TLS listener.
+    let stratumV1TLS: Endpoint?
 
     /// `change` sets what an operator decided.
     static func start(
-        upstreams: [TranslatorUpstream], listen: Endpoint, runtime: LabRuntime,
+        upstreams: [TranslatorUpstream], listen: Endpoint, tls: (TLSServer, Endpoint)? = nil,
+        runtime: LabRuntime,
         change: (inout TranslatorConfiguration) -> Void = { _ in },
         observer: @escaping @Sendable (TranslatorObservation, Instant) -> Void
     ) async throws -> TranslatorService {
@@ -22,8 +25,12 @@ struct TranslatorService: Sendable {
             TranslatorMachine(configuration), loop: runtime.group.next(), world: runtime.world,
             observer: observer)
         let bound = try await host.listen(.stratumV1, on: listen)
+        var sealed: Endpoint?
+        if let (server, endpoint) = tls {
+            sealed = try await host.listen(.stratumV1TLS, on: endpoint, tls: server)
+        }
         host.start()
-        return TranslatorService(host: host, stratumV1: bound)
+        return TranslatorService(host: host, stratumV1: bound, stratumV1TLS: sealed)
     }
 
     func stop() async { await host.stop() }
