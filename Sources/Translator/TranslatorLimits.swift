@@ -44,6 +44,9 @@ public struct TranslatorLimits: Sendable, Hashable {
     public var unacknowledgedShares = 16_384
     /// A pool that was sent shares and says nothing at all for so long is gone: it would have sent jobs.
     public var silenceDeadline = Interval.minutes(3)
+    /// Hashes per second that are believed of a miner: a thousand times all of Bitcoin's. The field of the wire is a
+    /// 32-bit float, and a suggested target of nothing means infinitely many.
+    public var hashRateMax = 1e24
     /// Pause between two UpdateChannel of one channel (SV2 section 5.3.7 allows a second and more).
     public var updatePause = Interval.seconds(2)
     /// Seconds by which a share's time may be ahead of what the tip and the clock allow.

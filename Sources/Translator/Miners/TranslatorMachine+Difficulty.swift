@@ -33,6 +33,10 @@ extension TranslatorMachine {
 
     /// Hashes per second that the miner is taken to have.
     func hashRate(of place: Int) -> Double {
+        min(assumedHashRate(of: place), configuration.limits.hashRateMax)
+    }
+
+    private func assumedHashRate(of place: Int) -> Double {
         guard let miner = miners[place] else { return 0 }
         if let fixed = miner.settings.fixedDifficulty {
             return StratumMath.hashRate(
@@ -59,7 +63,7 @@ extension TranslatorMachine {
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         let rate = StratumMath.hashRate(target: target, sharesPerMinute: configuration.sharesPerMinute)
-        guard rate > 0, rate.isFinite, let miner = miners[place] else { return }
+        guard rate > 0, rate <= configuration.limits.hashRateMax, let miner = miners[place] else { return }
         miners[place]!.session.suggestedHashRate = rate
         if miner.session.control != nil {
             miners[place]!.session.control = Vardiff(hashRate: rate, at: now)

@@ -221,7 +221,7 @@ struct TranslatorChannelsTests {
         #expect(
             names
                 == (extensions == [2]
-                    ? [["rack1"], ["rack2.a-name-that-is-longer-than-"], ["rack1"]] : [[], [], []]))
+                    ? [["rack1"], ["rack2.a-name-that-is-longer-than"], ["rack1"]] : [[], [], []]))
     }
 
     @Test("a required extension that the pool lacks leads to the next pool")
