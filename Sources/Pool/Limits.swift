@@ -59,6 +59,12 @@ public struct PoolLimits: Sendable, Hashable {
     public var openChannelDeadline = Interval.seconds(60)
     /// From dialling the template provider to its SetupConnection.Success.
     public var templateProviderDeadline = Interval.seconds(10)
+    /// From constraints to the tip that answers them. A provider answers at once unless it lost its node or its
+    /// node is still in initial block download.
+    public var templateProviderAnswer = Interval.seconds(30)
+    /// Without a message for so long the provider is asked for a template. Fees alone bring one every few seconds
+    /// on a live network; sv2-tp stays connected and says nothing more when its node is gone.
+    public var templateProviderQuiet = Interval.seconds(120)
     /// First and longest pause between two attempts to reach the template provider.
     public var retryFirst = Interval.seconds(1)
     public var retryLongest = Interval.seconds(30)

@@ -142,7 +142,7 @@ struct PoolCommand: AsyncParsableCommand {
         settings.payout = try Payout.script(payout)
         settings.sharesPerMinute = sharesPerMinute
         settings.signature = signature
-        let observatory = Observatory(log: log)
+        let observatory = Observatory(log: log, isPoolAlone: true)
         let pool = try await PoolService.start(
             settings, runtime: runtime, keys: KeyRing(directory),
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }

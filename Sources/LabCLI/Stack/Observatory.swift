@@ -30,6 +30,9 @@ final class Observatory: Sendable {
         var identities: [ChannelKey: String] = [:]
         var finders: [String: BlockFinder] = [:]
         var finderOrder: [String] = []
+        /// Why the template provider was last lost, until it is back: one line for any number of attempts.
+        var providerLoss: CloseReason?
+        var saidTipLeftOut = false
         /// Accepted shares in each of the last seconds, for the rate.
         var recent: [(second: UInt64, shares: UInt64)] = []
     }
@@ -41,8 +44,14 @@ final class Observatory: Sendable {
 
     private let state = Mutex(State())
     let log: EventLog
+    /// For a pool whose node is another program: its tips and the blocks found become lines of the log, which
+    /// beside a node of ours say nothing that the node does not.
+    private let isPoolAlone: Bool
 
-    init(log: EventLog) { self.log = log }
+    init(log: EventLog, isPoolAlone: Bool = false) {
+        self.log = log
+        self.isPoolAlone = isPoolAlone
+    }
 
     var counts: Counts { state.withLock { $0.counts } }
     var finders: [String: BlockFinder] { state.withLock { $0.finders } }
@@ -102,7 +111,10 @@ final class Observatory: Sendable {
                 $0.counts.rejected += 1
                 if rejection == .stale { $0.counts.stale += 1 }
             }
-        case .blockFound(let key, let hash, _, _): blockFound(by: key, hash: hash)
+        case .blockFound(let key, let hash, let height, let isSubmitted):
+            blockFound(by: key, hash: hash, height: height, isSubmitted: isSubmitted)
+        case .tipChanged(let prevHash, let job):
+            if isPoolAlone { log.note("tip \(prevHash.displayHex.prefix(20))…, job \(job)") }
         case .channelOpened(let key, let identity, let kind, let rate, _):
             state.withLock { $0.identities[key] = identity }
             log.note("channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))")
@@ -115,7 +127,7 @@ final class Observatory: Sendable {
         case .connectionClosed: state.withLock { $0.counts.connections -= 1 }
         case .templateProvider(let provider): templateProvider(provider)
         case .customJobRefused(_, let code): log.note("custom job refused: \(code)")
-        case .connectionReady, .jobIssued, .tipChanged, .targetChanged, .customJobAccepted, .customBlockFound:
+        case .connectionReady, .jobIssued, .targetChanged, .customJobAccepted, .customBlockFound:
             break
         case .connectionRefused(let address, let reason): log.note("\(address) refused: \(reason)")
         case .draining(let connections): log.note("draining: \(connections) peers were sent away")
@@ -154,9 +166,9 @@ final class Observatory: Sendable {
         }
     }
 
-    private func blockFound(by key: ChannelKey, hash: Hash256) {
+    private func blockFound(by key: ChannelKey, hash: Hash256, height: UInt32?, isSubmitted: Bool) {
         let name = hash.displayHex
-        state.withLock { state in
+        let who = state.withLock { state -> String in
             state.counts.blocksFound += 1
             let identity = state.identities[key] ?? "channel \(key.channel)"
             state.finders[name] = BlockFinder(device: identity, worker: identity, channelID: key.channel)
@@ -165,7 +177,11 @@ final class Observatory: Sendable {
                 for old in state.finderOrder.prefix(Self.findersKept / 2) { state.finders[old] = nil }
                 state.finderOrder.removeFirst(Self.findersKept / 2)
             }
+            return identity
         }
+        guard isPoolAlone else { return }
+        let number = height.map { "block \($0)" } ?? "block"
+        log.note("\(number)  \(name.prefix(20))… found by \(who)\(isSubmitted ? "" : ", not submitted")")
     }
 
     private func templateProvider(_ provider: TemplateProviderState) {
@@ -174,16 +190,32 @@ final class Observatory: Sendable {
         case .dialing: detail = "dialling the template provider"
         case .ready: detail = "templates from the node"
         case .lost(let reason): detail = "template provider lost: \(reason)"
+        case .quiet: detail = "no work from the template provider for a while; asked for some"
+        case .tipLeftOut(let height):
+            detail =
+                "the template provider left out the tip of height \(height); asked for it, as for every such"
         case .templateUnusable(let id, let why): detail = "template \(id) unusable: \(why)"
         }
-        let isReady = provider == .ready
-        let changed = state.withLock { state in
-            let changed = state.counts.poolDetail != detail
-            state.counts.poolDetail = detail
-            state.counts.isTemplateProviderReady = isReady
-            return changed
+        let isNew = state.withLock { state -> Bool in
+            defer { state.counts.poolDetail = detail }
+            switch provider {
+            case .dialing: return false
+            case .ready:
+                state.counts.isTemplateProviderReady = true
+                state.providerLoss = nil
+                return true
+            case .lost(let reason):
+                state.counts.isTemplateProviderReady = false
+                defer { state.providerLoss = reason }
+                return state.providerLoss != reason
+            case .quiet: return false
+            case .tipLeftOut:
+                defer { state.saidTipLeftOut = true }
+                return !state.saidTipLeftOut
+            case .templateUnusable: return state.counts.poolDetail != detail
+            }
         }
-        if changed { log.note("pool: \(detail)") }
+        if isNew { log.note("pool: \(detail)") }
     }
 
     private static func source(_ source: BlockSource) -> String {

@@ -74,8 +74,15 @@ struct JobStore: Sendable {
         jobs.append(job)
         currentID = job.id
         currentTemplate = template
+        retire(beyond: limit)
+    }
+
+    /// Ends the oldest active jobs of the tip, never the current one.
+    mutating func retire(beyond limit: Int) {
         while jobs.count(where: { $0.activation > 0 }) > limit {
-            guard let oldest = jobs.firstIndex(where: { $0.activation > 0 }) else { break }
+            guard let oldest = jobs.firstIndex(where: { $0.activation > 0 && $0.id != currentID }) else {
+                break
+            }
             let retired = jobs.remove(at: oldest).id
             staleThrough = max(staleThrough, retired)
             if retired == tipJobID { tipJobID = 0 }

@@ -8,6 +8,7 @@ extension PoolMachine {
         _ template: TemplateDistribution.NewTemplate, at now: Instant,
         into effects: inout EffectBuffer<PoolObservation>
     ) {
+        guard !namesAnotherTip(template, at: now, into: &effects) else { return }
         guard let job = makeJob(of: template, into: &effects) else { return }
         if template.futureTemplate {
             if configuration.work == .owner { owned.add(job, of: template) }
@@ -31,6 +32,8 @@ extension PoolMachine {
             effects.observe(
                 .templateProvider(.templateUnusable(message.templateID, "a tip for a template never sent")))
         case .newTip(let job), .sameTip(let job):
+            store.retire(beyond: configuration.limits.pastJobs)
+            templateProviderToldTip()
             broadcastTip(job: job, into: &effects)
             timers.set(.refreshJob, now + configuration.jobRefresh)
             if case .newTip = activation {

@@ -95,9 +95,49 @@ extension PoolMachine {
         templateProvider.heldSolutions = []
         templateProvider.phase = .ready(connection)
         templateProvider.session += 1
+        templateProvider.owesTip = true
+        timers.set(.templateProvider, now + configuration.limits.templateProviderAnswer)
+        effects.observe(.templateProvider(.ready))
+    }
+
+    /// Whether a template to be mined at once belongs to another height than the tip that the provider told:
+    /// work on it would be for a block that cannot be. sv2-tp leaves the SetNewPrevHash of a new tip out for all
+    /// but one of its clients.
+    mutating func namesAnotherTip(
+        _ template: TemplateDistribution.NewTemplate, at now: Instant,
+        into effects: inout EffectBuffer<PoolObservation>
+    ) -> Bool {
+        guard templateProvider.isReady, !template.futureTemplate, let height = template.height,
+            let expected = store.currentTemplate?.height, height != expected
+        else { return false }
+        effects.observe(.templateProvider(.tipLeftOut(height: height)))
+        askTemplateProvider(at: now)
+        return true
+    }
+
+    /// Constraints once more: the provider begins anew with a future template and its tip.
+    private mutating func askTemplateProvider(at now: Instant) {
+        guard !templateProvider.owesTip, case .ready(var connection) = templateProvider.phase else { return }
+        templateProvider.owesTip = true
+        timers.set(.templateProvider, now + configuration.limits.templateProviderAnswer)
+        connection.send(terms.rewards.constraints, into: &out)
+        templateProvider.phase = .ready(connection)
+    }
+
+    mutating func templateProviderIsQuiet(
+        at now: Instant, into effects: inout EffectBuffer<PoolObservation>
+    ) {
+        guard let id = templateProvider.connection, !templateProvider.owesTip else { return }
+        effects.observe(.templateProvider(.quiet))
+        askTemplateProvider(at: now)
+        flush(id, into: &effects)
+    }
+
+    mutating func templateProviderToldTip() {
+        guard templateProvider.owesTip else { return }
+        templateProvider.owesTip = false
         templateProvider.attempts = 0
         timers.stop(.templateProvider)
-        effects.observe(.templateProvider(.ready))
     }
 
     /// Closes the connection from this side; the driver's confirmation starts the next attempt.
@@ -117,8 +157,10 @@ extension PoolMachine {
     ) {
         templateProvider.phase = .idle
         templateProvider.connection = nil
+        templateProvider.owesTip = false
         store.dropFutures()
         timers.stop(.templateProvider)
+        timers.stop(.templateProviderQuiet)
         let limits = configuration.limits
         timers.set(
             .dial, now + templateProvider.pause(first: limits.retryFirst, longest: limits.retryLongest))
@@ -145,6 +187,7 @@ extension PoolMachine {
         _ frame: V2Frame, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) throws(V2DecodeError) {
         guard let message = try TemplateDistribution.Message(frame: frame) else { return }
+        timers.set(.templateProviderQuiet, now + configuration.limits.templateProviderQuiet)
         switch message {
         case .newTemplate(let template): templateArrived(template, at: now, into: &effects)
         case .setNewPrevHash(let tip): tipArrived(tip, at: now, into: &effects)

@@ -9,7 +9,11 @@ extension PoolMachine {
             switch timer {
             case .dial: dialTemplateProvider(at: now, into: &effects)
             case .templateProvider:
-                dropTemplateProvider("the template provider did not get ready", at: now, into: &effects)
+                dropTemplateProvider(
+                    templateProvider.isReady
+                        ? "no template and tip in time: has it lost its node, or is that still synchronising?"
+                        : "the template provider did not get ready", at: now, into: &effects)
+            case .templateProviderQuiet: templateProviderIsQuiet(at: now, into: &effects)
             case .refreshJob: refreshJob(at: now, into: &effects)
             case .heldCustomJobs: heldCustomJobsOverdue(at: now, into: &effects)
             case .drained: drainOverdue(into: &effects)

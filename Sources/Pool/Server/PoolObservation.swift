@@ -58,6 +58,10 @@ public enum TemplateProviderState: Sendable, Equatable {
     case ready
     /// Jobs that are out stay good; a new attempt follows by itself.
     case lost(CloseReason)
+    /// It sent nothing for ``PoolLimits/templateProviderQuiet`` and was asked for a template.
+    case quiet
+    /// It sent a template of another height without its tip and was asked to begin anew.
+    case tipLeftOut(height: UInt32)
     /// It named a template that it never sent, or one that makes no coinbase.
     case templateUnusable(UInt64, String)
 }

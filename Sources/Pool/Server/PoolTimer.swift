@@ -3,8 +3,10 @@ import SansIO
 /// What a pool waits for.
 enum PoolTimer: Hashable, Sendable {
     case dial
-    /// The template provider did not get ready.
+    /// The template provider did not get ready, or did not answer.
     case templateProvider
+    /// Nothing came from the template provider for long.
+    case templateProviderQuiet
     case refreshJob
     /// The first custom job on a tip that did not come.
     case heldCustomJobs

@@ -19,8 +19,10 @@ struct TemplateProviderLink: Sendable {
     var connection: ConnectionID?
     /// Counts connections that got ready: template ids mean something within one session only.
     var session: UInt32 = 0
-    /// Attempts since it was last ready.
+    /// Attempts since it last told a tip.
     var attempts = 0
+    /// Constraints are out; a future template and its tip answer them.
+    var owesTip = false
     /// Solutions found while it was away.
     var heldSolutions: [TemplateDistribution.SubmitSolution] = []
 

@@ -17,6 +17,8 @@ final class FakeTemplateProvider {
     var tips = 0
     var prevHash = Hash256.zero
     var headerTime = PoolWorld.unixStart - 100
+    /// The height, as BIP34 has it.
+    var coinbasePrefix: [UInt8] = [0x02, 0xe0, 0x00]
     var bits: UInt32 { CompactTarget(networkTarget).bits }
 
     static let witnessOutput = [UInt8](
@@ -52,7 +54,7 @@ final class FakeTemplateProvider {
         templateID += 1
         return TemplateDistribution.NewTemplate(
             templateID: templateID, futureTemplate: future, version: 0x2000_0000, coinbaseTxVersion: 2,
-            coinbasePrefix: [0x02, 0xe0, 0x00], coinbaseTxInputSequence: 0xffff_fffe,
+            coinbasePrefix: coinbasePrefix, coinbaseTxInputSequence: 0xffff_fffe,
             coinbaseTxValueRemaining: 2_500_000_000 + templateID, coinbaseTxOutputsCount: 1,
             coinbaseTxOutputs: FakeTemplateProvider.witnessOutput, coinbaseTxLocktime: 223,
             merklePath: merklePath)
@@ -63,6 +65,11 @@ final class FakeTemplateProvider {
     func sendTip(for templateID: UInt64) {
         tips += 1
         prevHash = SHA256.hash([UInt8(truncatingIfNeeded: tips), UInt8(truncatingIfNeeded: tips >> 8)])
+        repeatTip(for: templateID)
+    }
+
+    /// The tip as before, for another template.
+    func repeatTip(for templateID: UInt64) {
         peer?.send(
             TemplateDistribution.SetNewPrevHash(
                 templateID: templateID, prevHash: prevHash, headerTimestamp: headerTime, nBits: bits,

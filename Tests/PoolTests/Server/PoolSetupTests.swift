@@ -206,6 +206,61 @@ struct PoolSetupTests {
         #expect(world.machine.snapshot(at: world.now).isTemplateProviderReady)
     }
 
+    @Test("a template of a height whose tip was never told is not mined; the provider is asked to begin anew")
+    func tipLeftOut() throws {
+        let world = try PoolWorld.ready()
+        let (_, peer) = try world.miner()
+        _ = try TestMiner.open(world, peer, extended: true)
+        let jobs = peer.types.count
+        world.provider.coinbasePrefix = [0x02, 0xe1, 0x00]
+        world.provider.answersConstraints = false
+        world.provider.sendTemplate(future: false)
+        world.provider.sendTemplate(future: false)
+        try world.pump()
+        #expect(peer.types.count == jobs, "no job on a tip that is not known")
+        #expect(world.provider.constraints.count == 2, "asked once")
+        world.provider.newTip()
+        world.provider.sendTemplate(future: false)
+        try world.pump()
+        #expect(Array(peer.types[jobs...]) == [0x1f, 0x20, 0x1f])
+        try world.advance(by: .seconds(30))
+        #expect(world.machine.snapshot(at: world.now).isTemplateProviderReady)
+    }
+
+    @Test("a provider that says nothing for long is asked for work, and left when it has none")
+    func quiet() throws {
+        let world = try PoolWorld.ready()
+        try world.advance(by: .seconds(121))
+        #expect(world.provider.constraints.count == 2 && world.provider.tips == 2)
+        world.provider.answersConstraints = false
+        try world.advance(by: .seconds(151))
+        #expect(world.provider.constraints.count == 4, "asked for work, and greeted again when dialled anew")
+        world.provider.newTip()
+        try world.pump()
+        try world.advance(by: .seconds(60))
+        #expect(world.machine.snapshot(at: world.now).isTemplateProviderReady)
+        #expect(world.provider.constraints.count == 4)
+    }
+
+    @Test("a provider that never has work is dialled ever more seldom")
+    func neverWork() throws {
+        let world = PoolWorld()
+        world.provider.answersConstraints = false
+        try world.advance(by: .minutes(20))
+        #expect((15...25).contains(world.provider.constraints.count), "\(world.provider.constraints.count)")
+    }
+
+    @Test("a provider that tells one tip over and over does not fill the memory")
+    func sameTipAgain() throws {
+        let world = try PoolWorld.ready()
+        for _ in 0..<100 {
+            world.provider.sendTemplate(future: true)
+            world.provider.repeatTip(for: world.provider.templateID)
+            try world.pump()
+        }
+        #expect(world.machine.store.jobs.count <= world.machine.configuration.limits.pastJobs)
+    }
+
     @Test("extensions are answered, and a worker's name behind a share is taken in either byte order")
     func extensions() throws {
         let world = try PoolWorld.ready()
