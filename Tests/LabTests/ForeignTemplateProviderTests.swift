@@ -20,7 +20,7 @@ struct ForeignTemplateProviderTests {
 
         let transaction = try await node.send(coin, fee: 100_000)
         #expect(
-            try await Poll.until(seconds: 20) { provider.process.output.contains("future=0") },
+            try await Poll.until(seconds: 20) { provider.process.output.contains("includes 100000 sat") },
             "\(provider.process.output)")
         let before = try await node.height()
         let device = try pool.device()
