@@ -58,7 +58,7 @@ let roles: [Target] = [
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"]),
     room("JobDeclaration", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
     room("Tap", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
-    room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"]),
+    room("Translator", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Pool"]),
     room("Conformance", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"]),
     room("DeviceModel", ["SansIO", "Hardware"]),
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),

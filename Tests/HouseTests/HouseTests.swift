@@ -20,7 +20,7 @@ struct HouseTests {
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"],
         "JobDeclaration": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
         "Tap": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
-        "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Pool"],
+        "Translator": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Pool"],
         "Conformance": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Tap"],
         "DeviceModel": ["SansIO", "Hardware"],
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],

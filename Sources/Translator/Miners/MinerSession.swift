@@ -2,6 +2,7 @@ import Bitcoin
 import Pool
 import SansIO
 import Stratum
+import Vardiff
 
 /// What outlives a miner's connection: a miner that comes back and names its session goes on with the same
 /// extranonce1, difficulty and, while the channel stands, the same jobs.
@@ -16,7 +17,7 @@ struct MinerSession: Sendable {
     /// Hashes per second, read from a suggested difficulty.
     var suggestedHashRate: Double?
     /// Set while own difficulty control is on and the miner is authorized.
-    var control: Vardiff?
+    var control: ChannelVardiff?
     /// What `mining.set_difficulty` said last.
     var announcedDifficulty: Double?
     /// What the miner was given on the present tip, oldest first.

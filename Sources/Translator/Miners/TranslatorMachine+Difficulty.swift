@@ -2,6 +2,7 @@ import Bitcoin
 import Pool
 import SansIO
 import Stratum
+import Vardiff
 
 /// Which difficulty a miner works at.
 ///
@@ -52,9 +53,28 @@ extension TranslatorMachine {
         let rate =
             miner.session.control?.hashRate ?? miner.session.suggestedHashRate
             ?? configuration.nominalHashRate
-        let control = Vardiff(hashRate: rate, at: now)
-        miners[place]!.session.control = control
-        timers.set(.vardiff(miner.id), control.nextDeadline)
+        miners[place]!.session.control = control(hashRate: rate, at: now)
+        watch(place)
+    }
+
+    private var goal: VardiffGoal {
+        VardiffGoal(
+            sharesPerMinute: configuration.sharesPerMinute, minimumHashRate: configuration.nominalHashRate)
+    }
+
+    private func control(hashRate: Double, at now: Instant) -> ChannelVardiff {
+        ChannelVardiff(
+            .classic, hashRate: hashRate, work: hashRate * 60 / configuration.sharesPerMinute, at: now)
+    }
+
+    /// Sets the timer of a miner's difficulty control.
+    private mutating func watch(_ place: Int) {
+        guard let miner = miners[place] else { return }
+        if let deadline = miner.session.control?.nextDeadline {
+            timers.set(.vardiff(miner.id), deadline)
+        } else {
+            timers.stop(.vardiff(miner.id))
+        }
     }
 
     /// `mining.suggest_difficulty` and `mining.suggest_target`.
@@ -66,8 +86,8 @@ extension TranslatorMachine {
         guard rate > 0, rate <= configuration.limits.hashRateMax, let miner = miners[place] else { return }
         miners[place]!.session.suggestedHashRate = rate
         if miner.session.control != nil {
-            miners[place]!.session.control = Vardiff(hashRate: rate, at: now)
-            timers.set(.vardiff(miner.id), miners[place]!.session.control!.nextDeadline)
+            miners[place]!.session.control = control(hashRate: rate, at: now)
+            watch(place)
         }
         if let slot = miner.slot { updateSoon(slot, at: now) }
     }
@@ -78,7 +98,8 @@ extension TranslatorMachine {
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         guard miners[place]!.session.control != nil else { return }
-        let isFlood = miners[place]!.session.control!.shareAccepted(work: target.expectedHashes, at: now)
+        let isFlood = miners[place]!.session.control!.sharesAccepted(
+            work: target.expectedHashes, goal: goal, at: now)
         if isFlood { lookAtDifficulty(of: place, at: now, into: &effects) }
     }
 
@@ -93,12 +114,17 @@ extension TranslatorMachine {
             // Nothing to mine: the silence says nothing about the miner.
             control.restart(hashRate: control.hashRate, at: now)
             miners[place]!.session.control = control
-            timers.set(.vardiff(miner.id), control.nextDeadline)
+            watch(place)
             return
         }
-        let decided = control.decide(at: now, minimumHashRate: configuration.nominalHashRate)
+        let decided = control.decide(goal: goal, at: now)
+        if let decided {
+            // The miner gets its job again with the new difficulty in this very turn.
+            control.targetSent(work: decided * 60 / configuration.sharesPerMinute)
+            control.targetInForce(since: now)
+        }
         miners[place]!.session.control = control
-        timers.set(.vardiff(miner.id), control.nextDeadline)
+        watch(place)
         guard decided != nil, let slot = miner.slot else { return }
         updateSoon(slot, at: now)
         guard let job = upstream.channels[slot]?.jobs.last else { return }
