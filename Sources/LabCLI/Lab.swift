@@ -17,9 +17,9 @@ struct Lab: AsyncParsableCommand {
         version: LabVersion.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
-            TranslatorCommand.self, DeviceCommand.self, MinerCommand.self, FleetCommand.self, SimCommand.self,
-            ExplorerCommand.self, CliCommand.self, TapProxyCommand.self, ConformCommand.self,
-            BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
+            JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
+            FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
+            ConformCommand.self, BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
         ])
 
     static func main() async {

@@ -29,7 +29,7 @@ struct RolesTests {
         let templates = try await address(node, after: "templates ")
         let authority = try await address(node, after: "authority ")
         let pool = try LabProcess([
-            "pool", "--data", directory.path, "--port", "0", "--jds-port", "0", "--jdc-port", "0",
+            "pool", "--data", directory.path, "--port", "0", "--jds-port", "0",
             "--templates",
             templates, "--templates-authority", authority, "--shares-per-minute", "60",
         ])

@@ -32,8 +32,7 @@ enum FleetBenchmark {
             return false
         }
         let pool = try Program([
-            "pool", "--data", data, "--templates", templates, "--port", "0", "--jds-port", "0", "--jdc-port",
-            "0",
+            "pool", "--data", data, "--templates", templates, "--port", "0", "--jds-port", "0",
         ])
         guard let url = pool.waitFor(/(stratum2\+tcp:\/\/\S+)/, seconds: 30) else {
             print("the pool did not start:\n\(pool.output)")

@@ -104,7 +104,8 @@ struct PoolCommand: AsyncParsableCommand {
     @OptionGroup var node: CoreRPCOptions
     @Option(help: "What tokens are sealed with; without one it follows from the authority key.")
     var jdsSecret: String?
-    @Option(help: "Job declaration client; 0 takes a free port.") var jdcPort: UInt16 = 34_265
+    /// From before `lab jdc` was a role of its own; says nothing any more.
+    @Option(help: .hidden) var jdcPort: UInt16?
     @Option(
         name: [.customLong("template-provider"), .customLong("templates")],
         help: "The template provider, ours or any other (sv2-tp with Bitcoin Core).")
@@ -137,7 +138,6 @@ struct PoolCommand: AsyncParsableCommand {
         settings.takesCustomJobs = jds || jdsSecret != nil
         settings.jobDeclaration =
             jds ? JobDeclarationSettings(host: role.bind, port: jdsPort, node: try node.node()) : nil
-        settings.jobDeclarationClientPort = jdcPort
         settings.templateAuthority = templatesAuthority
         settings.payout = try Payout.script(payout)
         settings.sharesPerMinute = sharesPerMinute
@@ -151,7 +151,6 @@ struct PoolCommand: AsyncParsableCommand {
         if let declaration = pool.jobDeclarationServer {
             log.note("job declaration server \(declaration.url)")
         }
-        log.note("job declaration client (not available yet) \(pool.jobDeclarationClient)")
         let operations = try await api.serve(PoolOperations(pool: pool), log: log)
         await RoleRunner.run(log, until: stop) {
             await operations?.stop()

@@ -34,6 +34,7 @@ final class LabStack: Sendable {
     let observatory: Observatory
     let node: NodeService
     let pool: PoolService
+    let client: JobDeclarationClientService
     let translator: TranslatorService
     let rigs: RigService
     let explorer: ExplorerTask
@@ -67,9 +68,9 @@ final class LabStack: Sendable {
         poolSettings.jobDeclaration?.port = ports.jobDeclarationServer
         poolSettings.jobDeclaration?.node = JobDeclarationServerConfiguration.Node(
             endpoint: node.rpc, credentials: "\(node.rpcUser):\(node.rpcPassword)")
-        poolSettings.jobDeclarationClientPort = ports.jobDeclarationClient
         poolSettings.sharesPerMinute = settings.sharesPerMinute
-        poolSettings.payout = try await payout(from: node)
+        let payout = try await payout(from: node)
+        poolSettings.payout = payout
         let pool = try await PoolService.start(
             poolSettings, runtime: runtime, keys: keys,
             declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
@@ -78,6 +79,9 @@ final class LabStack: Sendable {
         }
         log.note("pool: \(pool.url)")
         if let declaration = pool.jobDeclarationServer { log.note("job declaration: \(declaration.url)") }
+        let client = try await startClient(
+            settings, node: node, pool: pool, payout: payout, runtime: runtime, keys: keys, log: log)
+        log.note("job declaration client: \(client.url)")
 
         let translator = try await TranslatorService.start(
             upstreams: [pool.url], listen: Endpoint(host: "127.0.0.1", port: ports.translator), identity: "",
@@ -101,12 +105,12 @@ final class LabStack: Sendable {
         log.note("explorer: http://127.0.0.1:\(explorer.port)")
         return LabStack(
             settings: settings, runtime: runtime, observatory: observatory, node: node, pool: pool,
-            translator: translator, rigs: rigs, explorer: explorer, feed: feed)
+            client: client, translator: translator, rigs: rigs, explorer: explorer, feed: feed)
     }
 
     private init(
         settings: LabStackSettings, runtime: LabRuntime, observatory: Observatory, node: NodeService,
-        pool: PoolService,
+        pool: PoolService, client: JobDeclarationClientService,
         translator: TranslatorService, rigs: RigService, explorer: ExplorerTask, feed: LabFeedSource
     ) {
         self.settings = settings
@@ -114,6 +118,7 @@ final class LabStack: Sendable {
         self.observatory = observatory
         self.node = node
         self.pool = pool
+        self.client = client
         self.translator = translator
         self.rigs = rigs
         self.explorer = explorer
@@ -122,7 +127,7 @@ final class LabStack: Sendable {
 
     var ready: JSON {
         ReadyFile.value(
-            network: settings.network.name, node: node, pool: pool, translator: translator,
+            network: settings.network.name, node: node, pool: pool, client: client, translator: translator,
             explorerPort: explorer.port)
     }
 
@@ -133,9 +138,32 @@ final class LabStack: Sendable {
         await rigs.stop()
         async let explorer: Void = explorer.stop()
         await translator.stop()
+        await client.stop()
         await pool.stop()
         await explorer
         await node.stop()
+    }
+
+    /// Devices pointed at it mine the pool's work on this node's templates.
+    private static func startClient(
+        _ settings: LabStackSettings, node: NodeService, pool: PoolService, payout: Script,
+        runtime: LabRuntime, keys: KeyRing, log: EventLog
+    ) async throws -> JobDeclarationClientService {
+        var client = JobDeclarationClientSettings(templates: node.templates)
+        client.port = settings.ports.jobDeclarationClient
+        client.templateAuthority = node.templateAuthority
+        client.payout = payout
+        client.sharesPerMinute = settings.sharesPerMinute
+        if let server = pool.jobDeclarationServer {
+            client.upstreams = [
+                JobDeclarationUpstream(
+                    pool: pool.mining, poolAuthority: pool.authority, server: server.endpoint,
+                    serverAuthority: server.authority, userIdentity: "lab.jdc")
+            ]
+        }
+        return try await JobDeclarationClientService.start(client, runtime: runtime, keys: keys) {
+            observation, _ in JobDeclarationClientLines.note(observation, in: log)
+        }
     }
 
     private static func startRigs(

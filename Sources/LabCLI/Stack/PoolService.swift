@@ -16,7 +16,6 @@ struct PoolSettings: Sendable {
     var tokenSecret: TokenSecret?
     /// False: custom jobs end in `jd-not-supported`.
     var takesCustomJobs = true
-    var jobDeclarationClientPort: UInt16 = 34_265
     var templates: Endpoint
     var templateAuthority: AuthorityPublicKey?
     /// Where rewards go; nil for a key of the data directory.
@@ -30,8 +29,6 @@ struct PoolService: Sendable {
     let host: MachineHost<PoolMachine>
     let mining: Endpoint
     let jobDeclarationServer: JobDeclarationService?
-    /// The client is not there yet; its port stands and says so.
-    let jobDeclarationClient: Endpoint
     let authority: AuthorityPublicKey
 
     var snapshot: PoolSnapshot? {
@@ -75,11 +72,9 @@ struct PoolService: Sendable {
             observer(observation, now)
         }
         let mining = try await host.listen(.mining, on: Endpoint(host: settings.host, port: settings.port))
-        let client = try await host.listen(
-            .jobDeclaration, on: Endpoint(host: settings.host, port: settings.jobDeclarationClientPort))
         host.start()
         return PoolService(
-            host: host, mining: mining, jobDeclarationServer: declaration, jobDeclarationClient: client,
+            host: host, mining: mining, jobDeclarationServer: declaration,
             authority: authority.publicKey)
     }
 

@@ -6,7 +6,8 @@ import Stratum
 /// The one JSON object that a script waits for: where everything serves.
 enum ReadyFile {
     static func value(
-        network: String, node: NodeService, pool: PoolService, translator: TranslatorService,
+        network: String, node: NodeService, pool: PoolService,
+        client: JobDeclarationClientService, translator: TranslatorService,
         explorerPort: Int
     ) -> JSON {
         [
@@ -19,7 +20,7 @@ enum ReadyFile {
             "pool": address(pool.mining, pool.authority),
             "template_provider": address(node.templates, node.templateAuthority),
             "jds": pool.jobDeclarationServer.map { address($0.endpoint, $0.authority) } ?? .null,
-            "jdc": address(pool.jobDeclarationClient, pool.authority),
+            "jdc": address(client.mining, client.authority),
             "translator": ["address": .string("\(translator.stratumV1)")],
             "explorer": ["url": .string("http://127.0.0.1:\(explorerPort)")],
         ]

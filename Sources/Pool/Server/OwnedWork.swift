@@ -105,10 +105,23 @@ extension PoolMachine {
     /// The job that channels are mining, and nil before there is one.
     public var currentJobID: UInt32? { store.currentID }
 
-    /// Channels, and the hashes per second on which their targets rest. Costs time in proportion to the channels.
+    /// Channels, those that wait for work among them, and the hashes per second on which their targets rest. Costs
+    /// time in proportion to the channels.
     public var fleet: (channels: Int, hashRate: Double) {
-        (channelCount, channels.reduce(0) { $0 + ($1?.vardiff.hashRate ?? 0) })
+        var result = (
+            channels: channelCount, hashRate: channels.reduce(0) { $0 + ($1?.vardiff.hashRate ?? 0) }
+        )
+        for connection in connections {
+            for request in connection?.heldOpens ?? [] {
+                result.channels += 1
+                result.hashRate += max(request.nominalHashRate, configuration.minimumHashRate)
+            }
+        }
+        return result
     }
+
+    /// How extranonces are divided now.
+    public var workLayout: ExtranonceLayout { terms.layout }
 
     /// Targets follow a limit that changed.
     public mutating func setHardestTarget(_ target: Target?, into effects: inout OwnerEffects) {
@@ -122,10 +135,10 @@ extension PoolMachine {
     public mutating func setTerms(
         _ new: WorkTerms, keepsJobs: Bool, at now: Instant, into effects: inout OwnerEffects
     ) {
-        let oldSize = terms.layout.prefixSize
+        let old = terms.layout
         terms = new
-        if oldSize != new.layout.prefixSize { closeExtended(into: &effects) }
-        renumber(into: &effects)
+        if old.prefixSize != new.layout.prefixSize { closeExtended(into: &effects) }
+        if old != new.layout { renumber(into: &effects) }
         retargetAll(into: &effects)
         if keepsJobs {
             refreshJob(at: now, into: &effects)

@@ -11,6 +11,12 @@ final class FakeTemplateProvider {
     var merklePath: [Hash256] = (0..<12).map { SHA256.hash([UInt8($0)]) }
     /// Whether the first template and tip follow the constraints at once.
     var answersConstraints = true
+    /// What is in every template besides its coinbase, and who asked for it.
+    var transactions: [[UInt8]] = []
+    var transactionRequests: [UInt64] = []
+    /// The error that such a request is answered with, and whether it is answered at all.
+    var transactionError: String?
+    var answersTransactions = true
     var solutions: [TemplateDistribution.SubmitSolution] = []
     var constraints: [TemplateDistribution.CoinbaseOutputConstraints] = []
     var templateID: UInt64 = 0
@@ -44,7 +50,22 @@ final class FakeTemplateProvider {
             constraints.append(value)
             if answersConstraints { newTip() }
         case .submitSolution(let solution): solutions.append(solution)
+        case .requestTransactionData(let request):
+            transactionRequests.append(request.templateID)
+            if answersTransactions { sendTransactions(of: request.templateID) }
         default: break
+        }
+    }
+
+    func sendTransactions(of templateID: UInt64) {
+        if let transactionError {
+            peer?.send(
+                TemplateDistribution.RequestTransactionDataError(
+                    templateID: templateID, errorCode: transactionError))
+        } else {
+            peer?.send(
+                TemplateDistribution.RequestTransactionDataSuccess(
+                    templateID: templateID, excessData: [], transactionList: transactions))
         }
     }
 

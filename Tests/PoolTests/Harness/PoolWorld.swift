@@ -6,7 +6,7 @@ import Testing
 @testable import Pool
 
 /// A pool, a template provider and miners in memory, with virtual time. Bytes travel at once and in order.
-final class PoolWorld {
+final class PoolWorld: PumpedWorld {
     var machine: PoolMachine
     var effects = EffectBuffer<PoolObservation>()
     var now = Instant.start

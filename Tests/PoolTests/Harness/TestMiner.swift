@@ -3,6 +3,12 @@ import SansIO
 import Stratum
 import Testing
 
+/// A world in memory that delivers what its peers have to say.
+protocol PumpedWorld: AnyObject {
+    /// Delivers everything until nobody has anything to say.
+    func pump() throws
+}
+
 /// What a device knows of one channel, taken from the messages it got.
 struct TestMiner {
     let peer: WirePeer
@@ -26,7 +32,7 @@ struct TestMiner {
 
     /// Opens a channel and takes the answer.
     static func open(
-        _ world: PoolWorld, _ peer: WirePeer, extended: Bool, hashRate: Float = 20,
+        _ world: some PumpedWorld, _ peer: WirePeer, extended: Bool, hashRate: Float = 20,
         maxTarget: Target = .max, identity: String = "alice.w1"
     ) throws -> TestMiner {
         if extended {
@@ -73,11 +79,27 @@ struct TestMiner {
             extranonce[i] = UInt8(truncatingIfNeeded: extranonceCounter >> (8 * UInt64(i)))
         }
         let root = StratumMath.extendedMerkleRoot(
-            prefix: job.coinbaseTxPrefix, extranonce: extranoncePrefix + extranonce,
+            prefix: job.coinbaseTxPrefix, extranonce: try prefix(of: wanted) + extranonce,
             suffix: job.coinbaseTxSuffix, path: job.merklePath)
         return Work(
             jobID: wanted, version: job.version, prevHash: tip.prevHash, nTime: tip.minNTime,
             bits: tip.nBits, root: root, extranonce: extranonce)
+    }
+
+    /// The extranonce prefix that was in force when the job came.
+    private func prefix(of jobID: UInt32) throws -> [UInt8] {
+        var prefix = extranoncePrefix
+        for frame in peer.frames where frame.extensionNumber == 0 {
+            if frame.messageType == Mining.SetExtranoncePrefix.messageType {
+                let change = try Mining.SetExtranoncePrefix(frame: frame)
+                if change.channelID == channelID { prefix = change.extranoncePrefix }
+            } else if frame.messageType == Mining.NewExtendedMiningJob.messageType,
+                try Mining.NewExtendedMiningJob(frame: frame).jobID == jobID
+            {
+                break
+            }
+        }
+        return prefix
     }
 
     private func newestJob(_ tip: Mining.SetNewPrevHash) throws -> UInt32 {
