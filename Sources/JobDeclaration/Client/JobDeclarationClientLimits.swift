@@ -40,6 +40,10 @@ public struct JobDeclarationClientLimits: Sendable, Hashable {
     /// A new target of the pool, if it is twice the old one or half of it, makes a new job after this time, so that
     /// it takes effect before the next template.
     public var retargetPause = Interval.seconds(1)
+    /// Bytes and signature operations of a pool's outputs. A hundred payouts fit; a pool that wants more room could
+    /// take the block from the miner, or the template provider.
+    public var outputBytesMax: UInt32 = 4_400
+    public var outputSigopsMax: UInt16 = 400
     /// The template provider is asked for a fresh template at most so often.
     public var demandInterval = Interval.seconds(5)
     /// Room that the template provider is asked to leave in the coinbase, in bytes: what its own least reserve of

@@ -58,7 +58,11 @@ extension JobDeclarationClientMachine {
             return
         }
         upstream?.tokenRequests.remove(at: place)
-        guard let rewards = RewardOutputs(counted: answer.coinbaseTxOutputs) else {
+        let limits = configuration.limits
+        guard let rewards = RewardOutputs(counted: answer.coinbaseTxOutputs),
+            rewards.constraints.coinbaseOutputMaxAdditionalSize <= limits.outputBytesMax,
+            rewards.constraints.coinbaseOutputMaxAdditionalSigops <= limits.outputSigopsMax
+        else {
             leaveUpstream("a token without usable coinbase outputs", at: now, into: &effects)
             return
         }
@@ -71,7 +75,12 @@ extension JobDeclarationClientMachine {
             return
         }
         if old != rewards {
+            let job = devices.currentJobID
             applyTerms(channel, rewards, keepsJobs: true, at: now, into: &effects)
+            guard tip == nil || devices.currentJobID != job else {
+                leaveUpstream("no coinbase can be made with the pool's outputs", at: now, into: &effects)
+                return
+            }
         }
         advance(at: now, into: &effects)
     }

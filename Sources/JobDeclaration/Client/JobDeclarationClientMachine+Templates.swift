@@ -95,8 +95,7 @@ extension JobDeclarationClientMachine {
 
     private mutating func take(_ message: ShelvedTemplate, at now: Instant, into effects: inout Effects) {
         guard footing != .undecided else {
-            shelf.append(message)
-            if shelf.count > configuration.limits.shelvedTemplates { shelf.removeFirst() }
+            shelve(message)
             return
         }
         switch message {
@@ -105,6 +104,18 @@ extension JobDeclarationClientMachine {
             if template.futureTemplate { prefetch(template.templateID) }
         case .tip(let tip): tipArrived(tip, at: now, into: &effects)
         }
+    }
+
+    /// A tip makes everything older pointless but the template that it names.
+    private mutating func shelve(_ message: ShelvedTemplate) {
+        if case .tip(let tip) = message {
+            shelf.removeAll {
+                if case .template(let template) = $0 { template.templateID < tip.templateID } else { true }
+            }
+        }
+        shelf.append(message)
+        // The first two are the last tip and its template.
+        if shelf.count > configuration.limits.shelvedTemplates { shelf.remove(at: 2) }
     }
 
     mutating func emptyShelf(at now: Instant, into effects: inout Effects) {

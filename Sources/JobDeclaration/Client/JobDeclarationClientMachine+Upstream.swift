@@ -140,6 +140,10 @@ extension JobDeclarationClientMachine {
         demand(rewards.constraints, at: now)
         applyTerms(channel, rewards, keepsJobs: false, at: now, into: &effects)
         emptyShelf(at: now, into: &effects)
+        guard tip == nil || devices.currentJobID != nil else {
+            leaveUpstream("no coinbase can be made with the pool's outputs", at: now, into: &effects)
+            return
+        }
         scheduleUpdate(at: now)
     }
 
@@ -262,7 +266,10 @@ extension JobDeclarationClientMachine {
 
     mutating func updateChannel(at now: Instant) {
         guard let channel = upstream?.channel else { return }
-        let rate = devices.fleet.hashRate
+        // An empty fleet leaves the target as it is: a channel made easier would flood whoever comes next.
+        let fleet = devices.fleet
+        guard fleet.channels > 0 else { return }
+        let rate = fleet.hashRate
         let change = abs(rate - channel.announced) / max(channel.announced, .leastNonzeroMagnitude)
         guard change >= configuration.limits.updateThreshold else { return }
         upstream?.channel?.announced = rate

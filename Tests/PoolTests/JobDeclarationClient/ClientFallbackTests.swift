@@ -75,7 +75,9 @@ struct ClientFallbackTests {
         "whatever a pool or its server refuses or leaves unanswered, the next one is tried",
         arguments: [
             "setup", "server setup", "channel", "channel silence", "token silence", "declaration",
-            "declaration silence", "custom job", "custom job silence", "extranonce",
+            "declaration silence", "custom job", "custom job silence", "extranonce", "outputs",
+            "too many outputs",
+            "outputs over the reward",
         ])
     func faults(what: String) throws {
         let world = try ClientWorld.ready(ClientWorld.configuration(upstreams: 2)) {
@@ -90,6 +92,15 @@ struct ClientFallbackTests {
             case "declaration silence": first.declaring = .nothing
             case "custom job": first.setting = .error("invalid-coinbase-tx-outputs")
             case "custom job silence": first.setting = .nothing
+            case "outputs": first.outputs[0].value = -1
+            case "too many outputs":
+                first.outputs = Array(
+                    repeating: TransactionOutput(
+                        value: 0, scriptPubKey: Script([UInt8](repeating: 1, count: 99))),
+                    count: 600)
+            case "outputs over the reward":
+                first.outputs.append(
+                    TransactionOutput(value: 5_000_000_000, scriptPubKey: ClientWorld.soloScript))
             default: first.extranonceSize = 8
             }
         }
