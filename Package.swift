@@ -95,7 +95,7 @@ let testRooms: [Target] = [
     tests(
         "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
         exclude: ["Differential/kernel_judge.py"]),
-    tests("Pool", ["Pool", "JobDeclaration", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Pool", ["Pool", "JobDeclaration", "Chain", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "JobDeclaration",
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),

@@ -63,4 +63,64 @@ struct RolesTests {
             #expect(try await process.status(within: 10) == 0, "\(process.output)\(process.fault)")
         }
     }
+
+    @Test(
+        "devices of a job declaration client mine the pool's work, solo work while it is dead, and the pool's again"
+    )
+    func jobDeclaration() async throws {
+        let directory = try TemporaryDirectory()
+        let node = try LabProcess([
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "2000", "--rpc-port",
+            "0", "--p2p-port", "0", "--template-port", "0",
+        ])
+        let rpc = try await address(node, after: "rpc http://")
+        let templates = try await address(node, after: "templates ")
+        let authority = try await address(node, after: "authority ")
+        let from = [
+            "--templates", templates, "--templates-authority", authority, "--shares-per-minute", "60",
+        ]
+        func startPool(port: String, jds: String) throws -> LabProcess {
+            try LabProcess(
+                [
+                    "pool", "--data", directory.path, "--port", port, "--jds-port", jds, "--core-rpc-url",
+                    "http://\(rpc)",
+                ] + from)
+        }
+        let pool = try startPool(port: "0", jds: "0")
+        let server = try await address(pool, after: "job declaration server stratum2+tcp://")
+        let url = try await address(pool, after: "pool stratum2+tcp://")
+        let client = try LabProcess(
+            [
+                "jdc", "--data", directory.path, "--port", "0", "--pool", "stratum2+tcp://\(url)", "--jds",
+                "stratum2+tcp://\(server)", "--user-identity", "alice",
+            ] + from)
+        let devices = try await address(client, after: "jdc stratum2+tcp://")
+        let fleet = try LabProcess([
+            "fleet", "--count", "5", "--pool", "stratum2+tcp://\(devices)", "--ramp", "1s", "--duration",
+            "120s",
+        ])
+        func sees(_ process: LabProcess, _ text: String, times: Int = 1) async throws -> Bool {
+            try await Poll.until(seconds: 60) {
+                process.output.components(separatedBy: text).count > times || !process.isRunning
+            }
+        }
+        #expect(try await sees(client, "jdc: works for pool"), "\(client.output)\(client.fault)")
+        #expect(try await sees(client, "sent to the node and the job declaration server"), "\(client.output)")
+        #expect(try await sees(node, "block 1 "), "\(node.output)")
+        pool.signal(SIGKILL)
+        _ = try await pool.status(within: 10)
+        #expect(try await sees(client, "jdc: no pool, blocks pay this miner"), "\(client.output)")
+        func port(_ text: String) -> String {
+            String(text.split(separator: "/")[0].split(separator: ":").last ?? "")
+        }
+        let again = try startPool(port: port(url), jds: port(server))
+        #expect(try await sees(client, "jdc: works for pool", times: 2), "\(client.output)\(again.fault)")
+        fleet.signal(SIGINT)
+        for process in [client, again, node] {
+            process.signal(SIGINT)
+            #expect(try await process.status(within: 20) == 0, "\(process.output)\(process.fault)")
+        }
+        let credited = client.output.firstMatch(of: /([0-9]+) credited/).flatMap { Int($0.1) } ?? 0
+        #expect(credited > 0, "\(client.output)")
+    }
 }

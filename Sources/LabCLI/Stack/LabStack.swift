@@ -69,7 +69,7 @@ final class LabStack: Sendable {
         poolSettings.jobDeclaration?.node = JobDeclarationServerConfiguration.Node(
             endpoint: node.rpc, credentials: "\(node.rpcUser):\(node.rpcPassword)")
         poolSettings.sharesPerMinute = settings.sharesPerMinute
-        let payout = try await payout(from: node)
+        let payout = try await LabStack.payout(from: node)
         poolSettings.payout = payout
         let pool = try await PoolService.start(
             poolSettings, runtime: runtime, keys: keys,
