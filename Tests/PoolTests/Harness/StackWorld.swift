@@ -301,7 +301,7 @@ final class StackWorld: PumpedWorld {
         caller.outgoing.write(Array(head.utf8) + body)
         try pump()
         let text = String(decoding: caller.raw, as: UTF8.self)
-        let start = try #require(text.range(of: "\r\n\r\n")?.upperBound, "\(method): no answer")
+        let start = try #require(text.firstRange(of: "\r\n\r\n")?.upperBound, "\(method): no answer")
         let answer = try JSON.parse(Array(text[start...].utf8))
         let error = answer["error"]
         #expect(error == nil || error == .null, "\(method): \(text[start...].prefix(300))")
