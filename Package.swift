@@ -114,7 +114,10 @@ let testRooms: [Target] = [
         ["JobDeclaration", "Pool", "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
         "Conformance",
-        ["Conformance", "Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+        [
+            "Conformance", "Tap", "Chain", "Pool", "Translator", "Simulation", "Stratum", "Bitcoin", "SansIO",
+            "JSONText",
+        ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),

@@ -5,6 +5,7 @@ import SansIO
 import Simulation
 import Stratum
 import Tap
+import Translator
 
 @testable import Conformance
 
@@ -49,7 +50,8 @@ final class ProbeWorld {
         _ = world.add(
             TranslatorMachine(
                 TranslatorConfiguration(
-                    upstreams: [url], clock: Self.clock, secretSeed: secrets.bytes(32))),
+                    upstreams: [TranslatorUpstream(url: url)], clock: Self.clock,
+                    secretSeed: secrets.bytes(32))),
             listening: [(.stratumV1, Self.miners)]
         ) { _, _ in }
     }
