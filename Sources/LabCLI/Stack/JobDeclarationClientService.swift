@@ -77,6 +77,9 @@ enum JobDeclarationClientLines {
         case .templateProvider(.lost(let reason)): log.note("jdc: template provider lost: \(reason)")
         case .templateProvider(.templateUnusable(let id, let why)):
             log.note("jdc: template \(id) unusable: \(why)")
+        case .templateProvider(.tipLeftOut(let height)):
+            log.note("jdc: the template provider left out the tip below height \(height); it is asked again")
+        case .templateProvider(.quiet): log.note("jdc: the template provider is silent; it is asked again")
         case .devices(let observation): note(observation, in: log)
         case .upstream(.dialing), .declaration, .sharesCredited, .templateProvider(.dialing): break
         }

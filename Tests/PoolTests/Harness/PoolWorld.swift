@@ -96,11 +96,6 @@ final class PoolWorld: PumpedWorld {
         return (id, peer)
     }
 
-    func command(_ command: PoolCommand) throws {
-        machine.handle(command, at: now, into: &effects)
-        try pump()
-    }
-
     /// The peer ends its connection.
     func leave(_ id: ConnectionID) throws {
         machine.connectionClosed(id, reason: .peerClosed, at: now, into: &effects)
