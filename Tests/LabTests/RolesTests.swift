@@ -70,7 +70,7 @@ struct RolesTests {
     func jobDeclaration() async throws {
         let directory = try TemporaryDirectory()
         let node = try LabProcess([
-            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "2000", "--rpc-port",
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "200", "--rpc-port",
             "0", "--p2p-port", "0", "--template-port", "0",
         ])
         let rpc = try await address(node, after: "rpc http://")
@@ -115,6 +115,10 @@ struct RolesTests {
         }
         let again = try startPool(port: port(url), jds: port(server))
         #expect(try await sees(client, "jdc: works for pool", times: 2), "\(client.output)\(again.fault)")
+        // Long enough for acknowledgements, which come by tens or every five seconds.
+        let text = "sent to the node and the job declaration server"
+        let before = client.output.components(separatedBy: text).count - 1
+        #expect(try await sees(client, text, times: before + 5), "\(client.output)")
         fleet.signal(SIGINT)
         for process in [client, again, node] {
             process.signal(SIGINT)

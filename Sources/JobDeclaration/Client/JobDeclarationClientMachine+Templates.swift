@@ -63,6 +63,7 @@ extension JobDeclarationClientMachine {
         provider = V2ClientLink()
         requestedTransactions = []
         shelf = []
+        recent = []
         timers.stop(.freshTemplate)
         devices.forgetFutureTemplates()
         declarations.removeAll { $0.phase == .future }
@@ -94,8 +95,9 @@ extension JobDeclarationClientMachine {
     }
 
     private mutating func take(_ message: ShelvedTemplate, at now: Instant, into effects: inout Effects) {
+        shelve(message, in: \.recent)
         guard footing != .undecided else {
-            shelve(message)
+            shelve(message, in: \.shelf)
             return
         }
         switch message {
@@ -107,15 +109,26 @@ extension JobDeclarationClientMachine {
     }
 
     /// A tip makes everything older pointless but the template that it names.
-    private mutating func shelve(_ message: ShelvedTemplate) {
+    private mutating func shelve(
+        _ message: ShelvedTemplate, in list: WritableKeyPath<Self, [ShelvedTemplate]>
+    ) {
         if case .tip(let tip) = message {
-            shelf.removeAll {
+            self[keyPath: list].removeAll {
                 if case .template(let template) = $0 { template.templateID < tip.templateID } else { true }
             }
         }
-        shelf.append(message)
+        self[keyPath: list].append(message)
         // The first two are the last tip and its template.
-        if shelf.count > configuration.limits.shelvedTemplates { shelf.remove(at: 2) }
+        if self[keyPath: list].count > configuration.limits.shelvedTemplates {
+            self[keyPath: list].remove(at: 2)
+        }
+    }
+
+    /// The template at hand made no job: what the pool wants paid is more than there is. The next pool gets it.
+    mutating func leaveForOutputs(at now: Instant, into effects: inout Effects) {
+        guard upstream?.isServing == true else { return }
+        shelf = recent
+        leaveUpstream("no coinbase can be made with the pool's outputs", at: now, into: &effects)
     }
 
     mutating func emptyShelf(at now: Instant, into effects: inout Effects) {
@@ -137,8 +150,11 @@ extension JobDeclarationClientMachine {
         }
         tip = message
         withDevices(at: now, into: &effects) { $0.take(message, at: now, into: &$1) }
-        guard let current = devices.currentJobID,
-            let index = declarations.firstIndex(where: { $0.job.id == current }),
+        guard let current = devices.currentJobID else {
+            if footing == .pool { leaveForOutputs(at: now, into: &effects) }
+            return
+        }
+        guard let index = declarations.firstIndex(where: { $0.job.id == current }),
             declarations[index].phase == .future
         else { return }
         declarations[index].phase = firstPhase

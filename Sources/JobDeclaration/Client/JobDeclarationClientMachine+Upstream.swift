@@ -141,9 +141,10 @@ extension JobDeclarationClientMachine {
         applyTerms(channel, rewards, keepsJobs: false, at: now, into: &effects)
         emptyShelf(at: now, into: &effects)
         guard tip == nil || devices.currentJobID != nil else {
-            leaveUpstream("no coinbase can be made with the pool's outputs", at: now, into: &effects)
+            leaveForOutputs(at: now, into: &effects)
             return
         }
+        guard self.upstream?.isServing == true else { return }
         scheduleUpdate(at: now)
     }
 

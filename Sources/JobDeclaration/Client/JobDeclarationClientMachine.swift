@@ -54,6 +54,8 @@ public struct JobDeclarationClientMachine: Machine {
     var heldSolutions: [TemplateDistribution.SubmitSolution] = []
     /// Templates and tips that came before the footing was known.
     var shelf: [ShelvedTemplate] = []
+    /// The last tip, its template and what came after, whoever mines them.
+    var recent: [ShelvedTemplate] = []
     /// What the template provider was asked for and what it said, newest last.
     var requestedTransactions: [UInt64] = []
     var transactions: [TemplateTransactions] = []

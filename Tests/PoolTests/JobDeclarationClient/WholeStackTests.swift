@@ -6,9 +6,7 @@ import SansIO
 import Stratum
 import Testing
 
-@Suite(
-    "Job declaration client: with the real node, pool and server",
-    .disabled("written, not yet run: enable and check"))
+@Suite("Job declaration client: with the real node, pool and server")
 struct WholeStackTests {
     @Test(
         "a device behind it finds a block of its own node's transactions that pays the pool, in both modes",

@@ -61,7 +61,12 @@ import Testing
         let (_, peer) = try world.miner()
         var miner = try TestMiner.open(world, peer, extended: true, identity: "ghost")
         let work = try miner.work()
-        for nonce in 0..<10 { miner.submit(work, nonce: UInt32(nonce)) }
+        var nonce: UInt32 = 0
+        for _ in 0..<10 {
+            nonce = try miner.nonce(work, meeting: .max, not: miner.target, from: nonce)
+            miner.submit(work, nonce: nonce)
+            nonce += 1
+        }
         try world.advance(by: .seconds(10))
         #expect(try Self.fold(world, into: MemoryStorage()).accounts(limit: 9).isEmpty)
     }
