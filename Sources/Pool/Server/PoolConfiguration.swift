@@ -79,8 +79,6 @@ public struct PoolConfiguration: Sendable {
 extension ListenerID {
     /// Stratum V2 mining, for devices and proxies.
     public static let mining = ListenerID(1)
-    /// Job declaration. The port stands and says that the service is not there yet.
-    public static let jobDeclaration = ListenerID(2)
 }
 
 extension DialID {

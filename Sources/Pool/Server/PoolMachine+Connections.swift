@@ -138,9 +138,7 @@ extension PoolMachine {
     ) {
         guard let connection = connections[place] else { return }
         let answer =
-            connection.listener == .jobDeclaration
-            ? DeclarationGate.refusal(of: message)
-            : SetupRules(
+            SetupRules(
                 isVersionRollingAllowed: configuration.isVersionRollingAllowed,
                 isWorkSelectionAllowed: configuration.work == .templateProvider
             ).refusal(of: message)

@@ -7,20 +7,18 @@ import Testing
 
 @Suite("Pool: bad input and deadlines")
 struct PoolBadInputTests {
-    @Test("garbage of any length on any port ends its connection and no other", arguments: 0..<24)
+    @Test("garbage of any length ends its connection and no other", arguments: 0..<24)
     func garbage(seed: Int) throws {
         let world = try PoolWorld.ready()
         let (_, good) = try world.miner()
         var random = PRNG(seed: UInt64(seed))
-        for listener in [ListenerID.mining, .jobDeclaration] {
-            let (id, peer) = try world.connect(to: listener, noise: false)
-            let length = Int(random.below(4_000))
-            var bytes: [UInt8] = []
-            for _ in 0..<length { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
-            try world.deliver(bytes, on: id)
-            try world.advance(by: .seconds(21))
-            #expect(peer.closed != nil)
-        }
+        let (id, peer) = try world.connect(noise: false)
+        let length = Int(random.below(4_000))
+        var bytes: [UInt8] = []
+        for _ in 0..<length { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
+        try world.deliver(bytes, on: id)
+        try world.advance(by: .seconds(21))
+        #expect(peer.closed != nil)
         var miner = try TestMiner.open(world, good, extended: seed.isMultiple(of: 2))
         try miner.mine()
         try world.pump()
@@ -178,30 +176,5 @@ struct PoolBadInputTests {
         for _ in 0..<5 { peer.send(request) }
         try world.pump()
         #expect(peer.closed != nil)
-    }
-
-    @Test("the job declaration gate answers, meets its deadline and survives garbage")
-    func gate() {
-        var secrets = SecretGenerator(seed: [8])
-        var machine = JobDeclarationMachine(
-            authority: AuthoritySecretKey(secrets.secretKey()), staticKey: secrets.secretKey(),
-            clock: WallClock(unixSecondsAtStart: 1_795_000_000), secretSeed: [1])
-        var effects = EffectBuffer<JobDeclarationMachine.Observation>()
-        func open(_ id: UInt64) {
-            machine.connectionOpened(
-                ConnectionID(id), origin: .accepted(on: .jobDeclarationClient, from: "t"), at: .start,
-                into: &effects)
-        }
-        open(1)
-        open(2)
-        let garbage = [UInt8](repeating: 0x5a, count: 200)
-        machine.bytesReceived(garbage.span.bytes, on: ConnectionID(1), at: .start, into: &effects)
-        #expect(effects.effects.contains { if case .close(ConnectionID(1), _) = $0 { true } else { false } })
-        effects.reset()
-        let deadline = machine.nextDeadline ?? .distantFuture
-        machine.deadlineReached(at: deadline, into: &effects)
-        #expect(effects.effects == [.close(ConnectionID(2), .closed("handshake deadline"))])
-        let next = machine.nextDeadline
-        #expect(next == nil)
     }
 }

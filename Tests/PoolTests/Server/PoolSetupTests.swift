@@ -39,14 +39,6 @@ struct PoolSetupTests {
         #expect(world.machine.snapshot(at: world.now).connections == 0)
     }
 
-    @Test("the job declaration port says honestly that the service is not there")
-    func declaration() throws {
-        let world = try PoolWorld.ready()
-        let (_, peer) = try world.miner(protocol: .jobDeclaration, listener: .jobDeclaration)
-        #expect(try peer.last(Common.SetupConnectionError.self)?.errorCode == "job-declaration-not-available")
-        #expect(peer.closed != nil)
-    }
-
     @Test(
         "ten channels of one connection: each gets its first job, then the group gets exactly one",
         arguments: [false, true])
