@@ -5,7 +5,10 @@ import PackageDescription
 let package = Package(
     name: "lab-benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "mining-lab", path: "..")],
+    dependencies: [
+        .package(name: "mining-lab", path: ".."),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    ],
     targets: [
         .executableTarget(
             name: "lab-bench",
@@ -13,6 +16,8 @@ let package = Package(
                 .product(name: "Bitcoin", package: "mining-lab"),
                 .product(name: "Chain", package: "mining-lab"),
                 .product(name: "Pool", package: "mining-lab"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)])
     ])
