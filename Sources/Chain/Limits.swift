@@ -155,6 +155,9 @@ public enum ChainLimits {
 
     /// Peer to peer: bytes of one message (Core's MAX_PROTOCOL_MESSAGE_LENGTH).
     public static let peerMessage = 4_000_000
+    /// Peer to peer: messages of one connection that could not be read. Core forgives them all, and its tests send a
+    /// single one on a connection.
+    static let unreadableMessages = 8
     /// Peer to peer: headers in one answer.
     public static let peerHeaders = 2_000
     /// Peer to peer: headers between two that leave a bit behind while a chain is measured (Core: 275 on regtest).

@@ -4,50 +4,56 @@ import NIOPosix
 import SansIO
 
 /// The one handler of a connection: it hands bytes to its host's machine and is what the host writes to.
-final class ConnectionHandler<M: Machine & ~Copyable>: ChannelInboundHandler {
+final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let id: ConnectionID
-    private let host: MachineHost<M>
+    private let driver: HostDriver
     private let origin: ConnectionOrigin
     private(set) var context: ChannelHandlerContext?
+    // The channel's own, without the way through its existential at each write.
+    private var allocator = ByteBufferAllocator()
+    private var isWritable = true
     /// Bytes written while the channel was not writable: what waits beyond the water mark.
     private var backlog = 0
     /// Why the connection will have ended, once somebody decided it.
     var closeReason: CloseReason?
     var needsFlush = false
 
-    init(host: MachineHost<M>, id: ConnectionID, origin: ConnectionOrigin) {
-        self.host = host
+    init(driver: HostDriver, id: ConnectionID, origin: ConnectionOrigin) {
+        self.driver = driver
         self.id = id
         self.origin = origin
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive { host.opened(self, origin: origin) }
+        allocator = context.channel.allocator
+        isWritable = context.channel.isWritable
+        if context.channel.isActive { driver.opened(self, origin: origin) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        host.opened(self, origin: origin)
+        driver.opened(self, origin: origin)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard closeReason == nil else { return }
-        host.received(unwrapInboundIn(data), on: self)
+        driver.received(unwrapInboundIn(data), on: self)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        host.flushWritten()
+        driver.flushWritten()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { backlog = 0 }
+        isWritable = context.channel.isWritable
+        if isWritable { backlog = 0 }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        host.closed(self, reason: closeReason ?? .peerClosed)
+        driver.closed(self, reason: closeReason ?? .peerClosed)
         self.context = nil
     }
 
@@ -57,12 +63,14 @@ final class ConnectionHandler<M: Machine & ~Copyable>: ChannelInboundHandler {
     }
 
     /// Hands bytes over; false when the peer is too far behind.
-    func write(_ buffer: ByteBuffer) -> Bool {
+    func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let context, closeReason == nil else { return true }
-        if !context.channel.isWritable {
-            backlog += buffer.readableBytes
+        if !isWritable {
+            backlog += bytes.count
             if backlog > RuntimeLimits.outboundBytes { return false }
         }
+        var buffer = allocator.buffer(capacity: bytes.count)
+        buffer.writeBytes(bytes)
         context.write(wrapOutboundOut(buffer), promise: nil)
         return true
     }

@@ -39,7 +39,7 @@ extension NodeMachine {
             default: break
             }
         } catch {
-            // The message is lost and the peer stays, as in Core.
+            peers.passOver(1, of: index)
         }
     }
 

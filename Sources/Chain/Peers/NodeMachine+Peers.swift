@@ -117,7 +117,10 @@ extension NodeMachine {
                 let next = try peers.list[index].transport.next()
                 peers.shakeHands(index, at: time, into: &effects)
                 let lost = peers.list[index].transport.takeLost()
-                if lost > 0 { peers.list[index].traffic.countReceived("", lost) }
+                if lost.count > 0 {
+                    peers.list[index].traffic.countReceived("", lost.bytes)
+                    peers.passOver(lost.count, of: index)
+                }
                 guard let (message, size) = next else { break }
                 peers.list[index].traffic.countReceived(message.command, size)
                 peerMessage(message, index, at: now, into: &effects)

@@ -78,8 +78,24 @@ struct InventoryEntry: Equatable, Sendable {
     }
 }
 
-/// A bounded push decoder for version 1's framing of 24 bytes. A wrong checksum drops the message and keeps the
-/// connection; wrong magic and oversize end it, as in Core.
+/// Messages of a peer that could not be read: they are passed over.
+struct LostMessages: Equatable, Sendable {
+    var count = 0
+    var bytes = 0
+
+    mutating func add(_ size: Int) {
+        count += 1
+        bytes += size
+    }
+
+    mutating func take() -> LostMessages {
+        defer { self = LostMessages() }
+        return self
+    }
+}
+
+/// A bounded push decoder for version 1's framing of 24 bytes. A message with a wrong checksum is passed over; wrong
+/// magic and oversize end the connection, as in Core.
 struct PeerMessageDecoder: Sendable {
     enum Fault: Error, Equatable {
         case wrongMagic
@@ -89,8 +105,8 @@ struct PeerMessageDecoder: Sendable {
     private let magic: [UInt8]
     private var buffer: [UInt8] = []
     private var start = 0
-    /// Bytes of messages that were passed over since the last look: wrong checksums, impossible names.
-    private(set) var lost = 0
+    /// What was passed over since the last look: wrong checksums, impossible names.
+    var lost = LostMessages()
 
     init(magic: [UInt8]) { self.magic = magic }
 
@@ -123,14 +139,9 @@ struct PeerMessageDecoder: Sendable {
                 : nil
             start += 24 + length
             if let message { return message }
-            lost += 24 + length
+            lost.add(24 + length)
         }
         return nil
-    }
-
-    mutating func takeLost() -> Int {
-        defer { lost = 0 }
-        return lost
     }
 
     private func number(at offset: Int) -> Int {

@@ -123,6 +123,15 @@ struct PeerSet: Sendable {
         if list[index].closing == nil { list[index].closing = reason }
     }
 
+    /// The peer sent messages that cannot be read. A few are passed over without a word, as Core does for ever; then
+    /// the peer goes, because nothing but a fault or an attack damages so many under TCP.
+    mutating func passOver(_ count: Int, of index: Int) {
+        list[index].unreadable += count
+        if list[index].unreadable > ChainLimits.unreadableMessages {
+            drop(index, "too many unreadable messages")
+        }
+    }
+
     /// The peer broke the protocol: it is dropped, and its address is remembered unless it is one of the operator's
     /// or a local one (Core's MaybeDiscourageAndDisconnect).
     mutating func punish(_ index: Int, _ reason: String) {

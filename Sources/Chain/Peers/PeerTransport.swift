@@ -125,19 +125,20 @@ struct PeerTransport: Sendable {
         }
     }
 
-    /// Bytes of messages that could not be read since the last look.
-    mutating func takeLost() -> Int {
+    /// Messages that could not be read since the last look.
+    mutating func takeLost() -> LostMessages {
         switch state {
-        case .undecided: return 0
+        case .undecided: return LostMessages()
         case .v1(var decoder):
-            guard decoder.lost > 0 else { return 0 }
-            let count = decoder.takeLost()
+            guard decoder.lost.count > 0 else { return LostMessages() }
+            let lost = decoder.lost.take()
             state = .v1(decoder)
-            return count
+            return lost
         case .v2(var transport):
-            let count = transport.takeLost()
-            if count > 0 { state = .v2(transport) }
-            return count
+            guard transport.lost.count > 0 else { return LostMessages() }
+            let lost = transport.lost.take()
+            state = .v2(transport)
+            return lost
         }
     }
 

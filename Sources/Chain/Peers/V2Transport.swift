@@ -35,8 +35,8 @@ struct V2Transport: Sendable {
     /// Authenticated with the first packet.
     private var theirGarbage: [UInt8] = []
     private var outbox: [UInt8]
-    /// Bytes of messages whose name is none.
-    private var lost = 0
+    /// Messages whose name is none.
+    var lost = LostMessages()
 
     /// - Parameter secrets: key and garbage are drawn from it.
     init(isInitiator: Bool, magic: [UInt8], secrets: inout SecretGenerator) {
@@ -106,14 +106,9 @@ struct V2Transport: Sendable {
                 if let message = Self.message(packet.contents) {
                     return (message, packet.contents.count + V2Cipher.overhead)
                 }
-                lost += packet.contents.count + V2Cipher.overhead
+                lost.add(packet.contents.count + V2Cipher.overhead)
             }
         }
-    }
-
-    mutating func takeLost() -> Int {
-        defer { lost = 0 }
-        return lost
     }
 
     private mutating func readKey() throws(Fault) -> Bool {

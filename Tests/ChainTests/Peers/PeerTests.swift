@@ -126,7 +126,7 @@ struct PeerUnderTest {
         #expect(node.closed[peer.id.raw] == .closed("ping timeout"))
     }
 
-    @Test("Wrong magic, oversize and late messages end the connection; a wrong checksum does not")
+    @Test("Wrong magic, oversize and late messages end the connection; a wrong checksum does not yet")
     func faults() throws {
         var configuration = NodeUnderTest.configuration()
         configuration.v2Transport = false
@@ -154,5 +154,34 @@ struct PeerUnderTest {
         #expect(node.closed[peer.id.raw] == nil)
         peer.say("wtxidrelay", to: &node)
         #expect(node.closed[peer.id.raw] != nil)
+    }
+
+    @Test(
+        "A peer that goes on sending what cannot be read is dropped, and others are not",
+        arguments: [true, false])
+    func unreadable(hasWrongChecksums: Bool) throws {
+        var configuration = NodeUnderTest.configuration()
+        configuration.v2Transport = false
+        var node = NodeUnderTest(configuration)
+        var good = try Self.connected(&node)
+        let bad = try Self.connected(&node)
+        var sent = 0
+        while node.closed[bad.id.raw] == nil, sent < 100 {
+            var writer = ByteWriter()
+            // A wrong checksum, or an inventory that ends before its first entry.
+            PeerMessage.write(
+                hasWrongChecksums ? "ping" : "inv", magic: NetworkParameters.regtest.magic, into: &writer
+            ) {
+                if hasWrongChecksums { $0.write(u64: 1) } else { $0.write(u8: 1) }
+            }
+            if hasWrongChecksums { writer.bytes[20] ^= 1 }
+            node.receive(writer.bytes, on: bad.id)
+            sent += 1
+        }
+        #expect(sent > 1 && sent < 20)
+        #expect(node.closed[bad.id.raw] == .closed("too many unreadable messages"))
+        _ = try good.messages(&node)
+        good.say("ping", to: &node) { $0.write(u64: 7) }
+        #expect(try good.messages(&node).map(\.command) == ["pong"])
     }
 }
