@@ -164,7 +164,9 @@ struct PeerUnderTest {
         configuration.v2Transport = false
         var node = NodeUnderTest(configuration)
         var good = try Self.connected(&node)
-        let bad = try Self.connected(&node)
+        let bad = PeerUnderTest(&node)
+        bad.version(to: &node)
+        bad.say("verack", to: &node)
         var sent = 0
         while node.closed[bad.id.raw] == nil, sent < 100 {
             var writer = ByteWriter()
