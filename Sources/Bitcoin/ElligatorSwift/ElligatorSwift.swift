@@ -68,7 +68,7 @@ public enum ElligatorSwift {
     /// BIP324 `xswiftec_inv`: a t with x(u, t) = x, one of up to eight; nil when this branch has none.
     static func t(x: FieldElement, u: FieldElement, branch: Int) -> FieldElement? {
         let v: FieldElement
-        let s: FieldElement
+        let w: FieldElement
         let curve = u.square * u + .seven
         if branch & 2 == 0 {
             if isOnCurve(-x - u) { return nil }
@@ -76,17 +76,20 @@ public enum ElligatorSwift {
             let denominator = u.square + u * v + v.square
             // A quotient is a square when the product is; the inversion waits until that is known.
             guard (-curve * denominator).isSquare else { return nil }
-            s = -curve * denominator.inverse
+            guard let root = (-curve * denominator.inverse).squareRoot else { return nil }
+            w = root
         } else {
-            s = x - u
+            let s = x - u
             if s.isZero { return nil }
             let fourCurve = (curve + curve) + (curve + curve)
             let threeS = s + s + s
-            guard s.isSquare, let r = (-s * (fourCurve + threeS * u.square)).squareRoot else { return nil }
+            guard let root = s.squareRoot, let r = (-s * (fourCurve + threeS * u.square)).squareRoot else {
+                return nil
+            }
+            w = root
             if branch & 1 == 1, r.isZero { return nil }
             v = (r * s.inverse - u) * .half
         }
-        guard let w = s.squareRoot else { return nil }
         let sign = branch & 1 == 0 ? FieldElement.one - .rootOfMinus3 : .one + .rootOfMinus3
         let t = w * (u * sign * .half + v)
         return branch & 5 == 0 || branch & 5 == 5 ? -t : t

@@ -104,12 +104,50 @@ struct FieldElement: Equatable, Sendable {
         let r7: UInt64
         (r7, r6) = multiplyAdd(a.l3, b.l3, r6, carry)
 
-        // The upper half counts 2^256, which is `fold` modulo p; what spills over that counts it once more.
-        (carry, r0) = multiplyAdd(r4, fold, r0, 0)
-        (carry, r1) = multiplyAdd(r5, fold, r1, carry)
-        (carry, r2) = multiplyAdd(r6, fold, r2, carry)
-        (carry, r3) = multiplyAdd(r7, fold, r3, carry)
-        return FieldElement(l0: r0, l1: r1, l2: r2, l3: r3).adding(spill: carry)
+        return reduced((r0, r1, r2, r3), (r4, r5, r6, r7))
+    }
+
+    /// Each product of two different limbs is made once and counted twice: 10 multiplications instead of 16.
+    var square: FieldElement {
+        var (carry, r1) = Self.multiplyAdd(l0, l1, 0, 0)
+        var (r2, r3, r4, r5, r6): (UInt64, UInt64, UInt64, UInt64, UInt64)
+        (carry, r2) = Self.multiplyAdd(l0, l2, 0, carry)
+        (r4, r3) = Self.multiplyAdd(l0, l3, 0, carry)
+        (carry, r3) = Self.multiplyAdd(l1, l2, r3, 0)
+        (r5, r4) = Self.multiplyAdd(l1, l3, r4, carry)
+        (r6, r5) = Self.multiplyAdd(l2, l3, r5, 0)
+
+        var r7 = r6 >> 63
+        r6 = r6 << 1 | r5 >> 63
+        r5 = r5 << 1 | r4 >> 63
+        r4 = r4 << 1 | r3 >> 63
+        r3 = r3 << 1 | r2 >> 63
+        r2 = r2 << 1 | r1 >> 63
+        r1 <<= 1
+
+        let (s0, s1) = (l0.multipliedFullWidth(by: l0), l1.multipliedFullWidth(by: l1))
+        let (s2, s3) = (l2.multipliedFullWidth(by: l2), l3.multipliedFullWidth(by: l3))
+        var over: Bool
+        (r1, over) = r1.addingReportingOverflow(s0.high)
+        (r2, over) = Self.sum(r2, s1.low, over)
+        (r3, over) = Self.sum(r3, s1.high, over)
+        (r4, over) = Self.sum(r4, s2.low, over)
+        (r5, over) = Self.sum(r5, s2.high, over)
+        (r6, over) = Self.sum(r6, s3.low, over)
+        (r7, _) = Self.sum(r7, s3.high, over)
+        return Self.reduced((s0.low, r1, r2, r3), (r4, r5, r6, r7))
+    }
+
+    /// The upper half counts 2^256, which is `fold` modulo p; what spills over that counts it once more.
+    @inline(__always)
+    private static func reduced(
+        _ low: (UInt64, UInt64, UInt64, UInt64), _ high: (UInt64, UInt64, UInt64, UInt64)
+    ) -> FieldElement {
+        let (carry0, r0) = multiplyAdd(high.0, fold, low.0, 0)
+        let (carry1, r1) = multiplyAdd(high.1, fold, low.1, carry0)
+        let (carry2, r2) = multiplyAdd(high.2, fold, low.2, carry1)
+        let (carry3, r3) = multiplyAdd(high.3, fold, low.3, carry2)
+        return FieldElement(l0: r0, l1: r1, l2: r2, l3: r3).adding(spill: carry3)
     }
 
     /// Adds `spill` times 2^256, where spill is below 2^34.
@@ -172,11 +210,9 @@ struct FieldElement: Equatable, Sendable {
 
     static func - (a: FieldElement, b: FieldElement) -> FieldElement { a + -b }
 
-    var square: FieldElement { self * self }
-
     private func squared(_ times: Int) -> FieldElement {
         var result = self
-        for _ in 0..<times { result = result * result }
+        for _ in 0..<times { result = result.square }
         return result
     }
 

@@ -50,13 +50,9 @@ struct MiningChannel: Sendable {
     private(set) var extranoncePrefix: [UInt8]
     /// What an extended channel rolls, in bytes.
     let rollableSize: Int
-    /// The prefix of jobs with smaller ids than this one, which were sent with it (SV2 section 5.3.10).
-    private var olderPrefix: (bytes: [UInt8], below: UInt32)?
     /// The easiest target the client accepts.
     var maximumTarget: Target
     var targets: TargetHistory
-    /// What an operator chose instead of vardiff.
-    var pinned: Target?
     var vardiff: ChannelVardiff
     var account: ChannelAccount
     /// Jobs that the miner made; none unless its connection selects its work.
@@ -69,12 +65,22 @@ struct MiningChannel: Sendable {
     var isAcknowledgementQueued = false
     private var seen = SeenShares()
     private var seenEpoch: UInt32 = 0
-    /// In force after ``seen`` was full: harder than the job's target until the next tip.
-    private var ceiling: Target?
-    /// The last two jobs' merkle roots of a standard channel, newest first.
-    private var roots: (job: UInt32, root: Hash256, olderJob: UInt32, olderRoot: Hash256) = (
-        0, .zero, 0, .zero
-    )
+    /// The last two jobs' merkle roots of a standard channel, newest first; empty before its first share.
+    private var roots: [JobRoot] = []
+    /// Empty or one: what most channels never have takes no room in them.
+    private var exceptions: [Exceptions] = []
+
+    private struct JobRoot: Sendable {
+        var job: UInt32
+        var root: Hash256
+    }
+
+    private struct Exceptions: Sendable {
+        /// The prefix of jobs with smaller ids than this one, which were sent with it (SV2 section 5.3.10).
+        var olderPrefix: (bytes: [UInt8], below: UInt32)?
+        var pinned: Target?
+        var ceiling: Target?
+    }
 
     init(
         key: ChannelKey, connectionIndex: Int, kind: ChannelKind, identity: String, extranoncePrefix: [UInt8],
@@ -91,6 +97,31 @@ struct MiningChannel: Sendable {
         self.targets = targets
         self.vardiff = vardiff
         account = ChannelAccount(at: now)
+    }
+
+    /// What an operator chose instead of vardiff.
+    var pinned: Target? {
+        get { exceptions.first?.pinned }
+        set { setException(\.pinned, newValue) }
+    }
+
+    private var olderPrefix: (bytes: [UInt8], below: UInt32)? {
+        get { exceptions.first?.olderPrefix }
+        set { setException(\.olderPrefix, newValue) }
+    }
+
+    /// In force after ``seen`` was full: harder than the job's target until the next tip.
+    private var ceiling: Target? {
+        get { exceptions.first?.ceiling }
+        set { setException(\.ceiling, newValue) }
+    }
+
+    private mutating func setException<T>(_ what: WritableKeyPath<Exceptions, T?>, _ value: T?) {
+        if exceptions.isEmpty {
+            guard value != nil else { return }
+            exceptions.append(Exceptions())
+        }
+        exceptions[0][keyPath: what] = value
     }
 
     /// The prefix that a job was sent with.
@@ -116,10 +147,15 @@ struct MiningChannel: Sendable {
 
     /// The root of a standard channel's header for this job.
     mutating func merkleRoot(of job: Job) -> Hash256 {
-        if roots.job == job.id { return roots.root }
-        if roots.olderJob == job.id { return roots.olderRoot }
+        for known in roots where known.job == job.id { return known.root }
         let root = job.merkleRoot(extranoncePrefix(of: job), [], reward: reward)
-        if job.id > roots.job { roots = (job.id, root, roots.job, roots.root) }
+        if let newest = roots.first {
+            guard job.id > newest.job else { return root }
+            if roots.count == 1 { roots.append(newest) } else { roots[1] = newest }
+            roots[0] = JobRoot(job: job.id, root: root)
+        } else {
+            roots.append(JobRoot(job: job.id, root: root))
+        }
         return root
     }
 
