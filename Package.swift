@@ -48,7 +48,7 @@ let ground: [Target] = [
 let languages: [Target] = [
     room("Bitcoin", ["SansIO", "CSHA256", "COpenSSL", "CSecp256k1"]),
     room("Stratum", ["SansIO", "JSONText", "Bitcoin", "CChaChaPoly", "COpenSSL", "CSecp256k1"]),
-    room("Hardware", ["SansIO", "Bitcoin"]),
+    room("Hardware", ["SansIO", "Bitcoin"], exclude: ["REFERENCE.md"]),
 ]
 
 let roles: [Target] = [
@@ -119,6 +119,7 @@ let testRooms: [Target] = [
             "JSONText",
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
+    tests("Hardware", ["Hardware", "Bitcoin"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),

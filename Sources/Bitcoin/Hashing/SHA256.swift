@@ -64,3 +64,35 @@ public struct SHA256Stream: Sendable {
         withUnsafePointer(to: state) { stream in .filled { csha256_stream_finish_double(stream, $0) } }
     }
 }
+
+/// SHA-256 after 64 bytes: what is left of a header's first block, and all that midstate chips are told of it.
+public struct SHA256Midstate: Hashable, Sendable {
+    /// Eight words a to h.
+    public let words: [UInt32]
+
+    public init(words: [UInt32]) {
+        precondition(words.count == 8, "a state has eight words")
+        self.words = words
+    }
+
+    /// After the first 64 bytes of this header.
+    public init(_ header: BlockHeader) {
+        var state: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
+            0x5be0_cd19,
+        ]
+        header.withEncoded {
+            csha256_compress(&state, $0.baseAddress!.assumingMemoryBound(to: UInt8.self), 1)
+        }
+        words = state
+    }
+
+    /// The double hash of the 64 bytes and what follows them.
+    public func doubleHash(then tail: [UInt8]) -> Hash256 {
+        var stream = csha256_stream()
+        words.withUnsafeBufferPointer { csha256_stream_resume(&stream, $0.baseAddress!, 64) }
+        tail.withUnsafeBytes { csha256_stream_update(&stream, $0.baseAddress, $0.count) }
+        return withUnsafePointer(to: stream) { stream in .filled { csha256_stream_finish_double(stream, $0) }
+        }
+    }
+}
