@@ -7,12 +7,9 @@ import Stratum
 public struct FirmwareSettings: Sendable, Equatable {
     /// What the device says it is.
     public var identity: DeviceIdentity
-    /// In order of preference; at least one. The scheme of each decides its protocol.
-    public var pools: [PoolURL]
-    /// User name of the pool: `account.worker`.
-    public var userIdentity: String
-    /// V1 only.
-    public var password = "x"
+    /// In order of preference; at least one. The scheme of each address decides its protocol.
+    public var accounts: [PoolAccount]
+    public var personality = Personality.cpuMiner
     /// What is opened at V2 pools.
     public var channel = ChannelKind.standard
     /// Set SetupConnection's REQUIRES_STANDARD_JOBS: the pool must then send NewMiningJob only.
@@ -27,6 +24,11 @@ public struct FirmwareSettings: Sendable, Equatable {
     public var expectedChips: Int
     public var frequency: Megahertz
     public var voltage: Volts
+    /// What the owner may set.
+    public var frequencyRange = Megahertz(1)...Megahertz(10_000)
+    public var voltageRange = Volts(0.01)...Volts(100)
+    /// The owner drives the fan by hand; heat still stops the chips.
+    public var manualFan: FanDuty?
     public var boot = BootTimings()
     public var governor = GovernorSettings()
     public var backoff = BackoffSettings()
@@ -40,8 +42,7 @@ public struct FirmwareSettings: Sendable, Equatable {
         expectedChips: Int, frequency: Megahertz, voltage: Volts
     ) {
         self.identity = identity
-        self.pools = pools
-        self.userIdentity = userIdentity
+        accounts = pools.map { PoolAccount(url: $0, user: userIdentity) }
         self.announcedHashRate = announcedHashRate
         self.expectedChips = expectedChips
         self.frequency = frequency
@@ -97,8 +98,6 @@ public struct GovernorSettings: Sendable, Equatable {
     public var fanMinimum = FanDuty(0.25)
     public var fanStart = FanDuty(0.7)
     public var fanIdle = FanDuty(0.3)
-    /// Stop hashing when a fan does not turn, as stock Antminer firmware does; otherwise heat decides.
-    public var stopsWithoutFan = false
     public init() {}
 }
 

@@ -18,6 +18,10 @@ enum Limits {
     static let poolsMax = 8
     /// Steps of the clock's ramp at boot; the real firmware makes one each 100 ms, which would cost events.
     static let rampSteps = 8
+    /// A watchdog never fires sooner.
+    static let watchdogMin = Interval.minutes(2)
+    /// Nonces that a repetition is looked for in.
+    static let recentNonces = 8
     /// A pool's request to wait before reconnecting is believed up to this.
     static let reconnectWaitMax = Interval.seconds(300)
     /// The longest extranonce2 that fits a counter.

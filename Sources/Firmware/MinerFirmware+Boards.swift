@@ -1,3 +1,4 @@
+import Bitcoin
 import Hardware
 import SansIO
 
@@ -14,8 +15,9 @@ extension MinerFirmware {
     /// One stage of the boot is over.
     mutating func advanceBoards(at now: Instant, commands: inout [HashboardCommand]) {
         switch boards {
-        case .off, .running, .coolingDown: break
+        case .off, .running, .coolingDown, .sleeping, .faulty: break
         case .poweringUp:
+            counts = 0
             commands.append(.setPower(true))
             commands.append(.setVoltage(governor.voltage))
             boards = .enumerating
@@ -38,6 +40,7 @@ extension MinerFirmware {
             telemetryInterval = settings.telemetryMin
             timers.set(.telemetry, now + telemetryInterval)
             timers.set(.work, now)
+            lastShare = now
             return
         }
         let share = Double(step) / Double(Limits.rampSteps)
@@ -55,8 +58,21 @@ extension MinerFirmware {
         case .nonce(let report): nonceReported(report, at: now, into: &effects)
         case .enumerated(let chips):
             guard boards == .enumerating else { return }
+            chipsFound = chips
+            counts += 1
             if chips != settings.expectedChips {
                 effects.observe(.chipsMissing(found: chips, expected: settings.expectedChips))
+                if counts < habits.enumerationAttempts,
+                    habits.needsAllChips || counts < habits.acceptsFewerChipsAfter
+                {
+                    timers.set(.boards, now + habits.enumerationWait)
+                    return
+                }
+                if habits.needsAllChips || chips == 0 {
+                    boards = .faulty
+                    commands.append(.setPower(false))
+                    return announcePhase(into: &effects)
+                }
             }
             boards = .ramping(step: 0)
             ramp(0, at: now, commands: &commands)
@@ -84,9 +100,11 @@ extension MinerFirmware {
         telemetry = reading
         telemetryAt = now
         switch boards {
-        case .off: return
+        case .off, .sleeping, .faulty: return
         case .poweringUp, .enumerating, .ramping: break
-        case .running: judge(reading, at: now, into: &effects, commands: &commands)
+        case .running:
+            judge(reading, at: now, into: &effects, commands: &commands)
+            watch(at: now, into: &effects, commands: &commands)
         case .coolingDown(let since):
             let verdict = governor.judgeRest(chip: reading.chipTemperature, rested: now - since)
             if case .restart(let frequency, _) = verdict {
@@ -107,7 +125,7 @@ extension MinerFirmware {
         noteFan(reading, into: &effects)
         var verdict = governor.judge(
             chip: reading.chipTemperature, regulator: reading.regulatorTemperature)
-        if settings.governor.stopsWithoutFan, fanMisses >= Limits.fanMissesMax { verdict = .shutDown }
+        if habits.faultyFanStops, fanMisses >= Limits.fanMissesMax { verdict = .shutDown }
         switch verdict {
         case .keep, .restart: break
         case .run(let frequency):
@@ -123,6 +141,24 @@ extension MinerFirmware {
             commands.append(.setPower(false))
             setFan(.full, commands: &commands)
         }
+    }
+
+    /// Shares come by chance; none for many times their expected time does not.
+    private mutating func watch(
+        at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
+    ) {
+        guard let times = habits.waitsForSharesTimes, boards == .running, let work = issued.last?.work,
+            settings.announcedHashRate > .zero
+        else { return }
+        let expected = work.target.expectedHashes / settings.announcedHashRate.hashesPerSecond
+        let since = max(lastShare, jobSince)
+        guard (now - since).seconds > max(times * expected, Limits.watchdogMin.seconds) else { return }
+        effects.observe(.watchdogFired)
+        lastShare = now
+        timers.stop(.work)
+        commands.append(.idle)
+        commands.append(.setPower(false))
+        powerUpBoards(at: now, commands: &commands)
     }
 
     /// A fan that is told to turn and does not.
@@ -143,10 +179,11 @@ extension MinerFirmware {
         _ reading: BoardTelemetry, after passed: Interval, commands: inout [HashboardCommand]
     ) {
         switch boards {
-        case .off: break
+        case .off, .sleeping, .faulty: break
         case .coolingDown: setFan(.full, commands: &commands)
         case .poweringUp, .enumerating, .ramping: setFan(settings.governor.fanStart, commands: &commands)
         case .running:
+            if let manual = settings.manualFan { return setFan(manual, commands: &commands) }
             guard let chip = reading.chipTemperature else { return setFan(.full, commands: &commands) }
             guard !issued.isEmpty || chip > settings.governor.target else {
                 return setFan(settings.governor.fanIdle, commands: &commands)

@@ -10,6 +10,9 @@ extension MinerFirmware {
         _ id: ConnectionID, origin: ConnectionOrigin, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
+        if let probe, origin == .dialed(probe) {
+            return preferredPoolAnswered(id, at: now, into: &effects, commands: &commands)
+        }
         guard case .dialing(let dial) = link, origin == .dialed(dial) else {
             // An attempt that was given up has come through after all.
             effects.close(id, .closed("attempt was given up"))
@@ -60,6 +63,11 @@ extension MinerFirmware {
         _ dial: DialID, reason: CloseReason, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
+        if dial == probe {
+            probe = nil
+            armProbe(at: now)
+            return
+        }
         guard link == .dialing(dial) else { return }
         lost(reason.description, at: now, into: &effects, commands: &commands)
         announcePhase(into: &effects)
@@ -98,18 +106,19 @@ extension MinerFirmware {
         nextDial += 1
         link = .dialing(id)
         timers.set(.link, now + settings.timeouts.dial)
-        effects.emit(.dial(id, detour ?? settings.pools[pool].endpoint))
+        effects.emit(.dial(id, detour ?? settings.accounts[pool].url.endpoint))
     }
 
     // MARK: Session
 
     private mutating func makeSession() -> PoolSession {
-        let url = settings.pools[pool]
+        let account = settings.accounts[pool]
+        let url = account.url
         let endpoint = detour ?? url.endpoint
         switch url.scheme {
         case .stratumV2(let authority):
             let wants = V2SessionSettings(
-                identity: settings.identity, endpoint: endpoint, userIdentity: settings.userIdentity,
+                identity: settings.identity, endpoint: endpoint, userIdentity: account.user,
                 channel: settings.channel, requiresStandardJobs: settings.requiresStandardJobs,
                 versionMask: settings.versionMask,
                 announcedHashRate: settings.announcedHashRate.hashesPerSecond)
@@ -123,7 +132,7 @@ extension MinerFirmware {
             let wants = V1SessionSettings(
                 endpoint: endpoint,
                 userAgent: "\(identity.vendor)/\(identity.hardwareVersion)/\(identity.firmware)",
-                userIdentity: settings.userIdentity, password: settings.password,
+                userIdentity: account.user, password: account.password,
                 versionMask: settings.versionMask,
                 suggestedDifficulty: settings.suggestedSharesPerMinute.map {
                     StratumMath.target(hashRate: rate, sharesPerMinute: $0).difficulty
@@ -139,6 +148,9 @@ extension MinerFirmware {
         switch event {
         case .opened(let channel, let target):
             openSince = now
+            attempts = 0
+            poolCounters[pool].isAlive = true
+            armProbe(at: now)
             timers.stop(.link)
             timers.set(.silence, now + settings.timeouts.silence)
             effects.observe(.channelOpened(channel: channel, target: target))
@@ -151,11 +163,19 @@ extension MinerFirmware {
         case .targetChanged(let target): effects.observe(.targetChanged(target))
         case .accepted(let count, let last):
             counters.accepted += UInt64(count)
+            poolCounters[pool].accepted += UInt64(count)
+            poolCounters[pool].difficultyAccepted +=
+                Double(count) * (issued.last?.work.target.difficulty ?? 0)
+            poolCounters[pool].lastShare = now
             effects.observe(.sharesAccepted(count: count, latency: latency(of: last, at: now)))
         case .rejected(let sequence, let reason):
             counters.count(reason)
+            poolCounters[pool].rejected += 1
+            if reason == .stale { poolCounters[pool].stale += 1 }
+            poolCounters[pool].difficultyRejected += issued.last?.work.target.difficulty ?? 0
             effects.observe(.shareRejected(sequence: sequence, reason: reason))
         case .moved(let endpoint, let wait):
+            guard habits.followsReconnect else { break }
             detour = endpoint
             leave(.moved(wait), at: now, into: &effects, commands: &commands)
         }
@@ -203,7 +223,17 @@ extension MinerFirmware {
         stopWork(commands: &commands)
         reconnects += 1
         // A detour that failed is forgotten; the list's own address gets its chance first.
-        if detour != nil { detour = nil } else { pool = (pool + 1) % settings.pools.count }
+        if detour != nil {
+            detour = nil
+        } else {
+            attempts += 1
+            if attempts >= habits.connectAttempts {
+                attempts = 0
+                poolCounters[pool].failures += 1
+                poolCounters[pool].isAlive = false
+                pool = (pool + 1) % settings.accounts.count
+            }
+        }
         holdOff(backoff.next(random: &random), at: now, into: &effects)
     }
 
@@ -221,6 +251,61 @@ extension MinerFirmware {
         submittedAt.removeAll(keepingCapacity: true)
         timers.stop(.silence)
         timers.stop(.work)
+        timers.stop(.probe)
+    }
+
+    /// Ends the present connection or attempt without a word to the counters of failures.
+    mutating func disconnect(_ reason: String, into effects: inout Effects) {
+        if case .connected(let id) = link {
+            effects.close(id, .closed(reason))
+            effects.observe(.disconnected(pool: pool, reason: reason))
+        }
+        forgetSession()
+        detour = nil
+        probe = nil
+    }
+
+    /// Leaves whatever pool it is for this one of the list, at once.
+    mutating func go(
+        to index: Int, at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
+    ) {
+        disconnect("another pool was chosen", into: &effects)
+        stopWork(commands: &commands)
+        pool = index
+        attempts = 0
+        backoff.reset()
+        guard boards != .off, boards != .sleeping, link != .starting else { return }
+        link = .waiting
+        timers.set(.link, now)
+    }
+
+    // MARK: The preferred pool
+
+    private mutating func armProbe(at now: Instant) {
+        guard let interval = habits.returnsToPreferredPool, pool != 0, session?.isOpen ?? false else {
+            return
+        }
+        timers.set(.probe, now + interval)
+    }
+
+    /// As ESP-Miner does it: a connection and nothing more.
+    mutating func probePreferredPool(at now: Instant, into effects: inout Effects) {
+        guard pool != 0, let first = settings.accounts.first else { return }
+        let id = DialID(nextDial)
+        nextDial += 1
+        probe = id
+        effects.emit(.dial(id, first.url.endpoint))
+    }
+
+    private mutating func preferredPoolAnswered(
+        _ id: ConnectionID, at now: Instant, into effects: inout Effects,
+        commands: inout [HashboardCommand]
+    ) {
+        probe = nil
+        effects.close(id, .closed("the preferred pool is back"))
+        effects.observe(.returning(pool: 0))
+        go(to: 0, at: now, into: &effects, commands: &commands)
+        skipElapsed(at: now, into: &effects, commands: &commands)
     }
 
     private func latency(of sequence: UInt32, at now: Instant) -> Interval {

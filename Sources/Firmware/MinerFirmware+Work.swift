@@ -53,6 +53,12 @@ extension MinerFirmware {
             effects.observe(.hardwareError(board: report.board, chip: report.chip))
             return
         }
+        guard recentNonces.insert(report) || !habits.filtersDuplicates else {
+            counters.hardwareErrors += 1
+            effects.observe(.duplicateNonce(board: report.board, chip: report.chip))
+            return
+        }
+        lastShare = now
         let difficulty = Target(littleEndian: hash).difficulty
         if difficulty > bestDifficulty { bestDifficulty = difficulty }
         counters.found += 1

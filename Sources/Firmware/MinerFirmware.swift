@@ -14,7 +14,8 @@ import Stratum
 public struct MinerFirmware {
     public typealias Effects = EffectBuffer<MinerObservation>
 
-    var settings: FirmwareSettings
+    public internal(set) var settings: FirmwareSettings
+    let habits: Habits
     /// What the calendar says; the owner sets it anew when the clock steps.
     public var wallClock: WallClock
     var secrets: SecretGenerator
@@ -39,6 +40,12 @@ public struct MinerFirmware {
     var openSince: Instant?
     var lastHeard = Instant.start
     var reconnects = 0
+    /// Failed attempts at the present pool since the last that stood.
+    var attempts = 0
+    /// A connection that only shows whether the preferred pool is back.
+    var probe: DialID?
+    /// By place in the list.
+    var poolCounters: [PoolCounters]
 
     var issued: [IssuedWork] = []
     var nextWork: UInt32 = 1
@@ -47,8 +54,15 @@ public struct MinerFirmware {
     var jobSince = Instant.start
     var submittedAt: [Instant] = []
     var counters = MinerCounters()
+    /// The last nonces of the present work, where the firmware looks for repetitions.
+    var recentNonces = RecentNonces()
+    var lastShare = Instant.start
+    var isIdentifying = false
+    var counts = 0
     var bestDifficulty = 0.0
 
+    /// What the last count said.
+    var chipsFound = 0
     var phase = MinerPhase.off
     var bootedAt = Instant.start
     var timers = TimerTable<Timer>()
@@ -65,6 +79,10 @@ public struct MinerFirmware {
         case running
         /// Switched off by the governor.
         case coolingDown(since: Instant)
+        /// Switched off by the owner; the network stays up.
+        case sleeping
+        /// Chips are missing and this firmware does not mine without them.
+        case faulty
     }
 
     /// The state of the network side.
@@ -84,6 +102,8 @@ public struct MinerFirmware {
         case link
         case silence
         case work
+        /// Look whether the preferred pool is back.
+        case probe
     }
 
     /// Work that chips may answer for.
@@ -95,9 +115,11 @@ public struct MinerFirmware {
     public init(
         settings: FirmwareSettings, wallClock: WallClock, secrets: SecretGenerator, seed random: PRNG
     ) {
-        precondition(!settings.pools.isEmpty, "a miner without a pool")
-        precondition(settings.pools.count <= Limits.poolsMax, "more than \(Limits.poolsMax) pools")
+        precondition(!settings.accounts.isEmpty, "a miner without a pool")
+        precondition(settings.accounts.count <= Limits.poolsMax, "more than \(Limits.poolsMax) pools")
         self.settings = settings
+        habits = settings.personality.habits
+        poolCounters = settings.accounts.map { _ in PoolCounters() }
         self.wallClock = wallClock
         self.secrets = secrets
         self.random = random
@@ -136,6 +158,7 @@ public struct MinerFirmware {
         link = .down
         timers = TimerTable()
         forgetSession()
+        probe = nil
         governor = ThermalGovernor(
             settings: settings.governor, frequency: settings.frequency, voltage: settings.voltage)
         backoff.reset()
@@ -157,11 +180,12 @@ public struct MinerFirmware {
         if timers.fire(.work, at: now) {
             loadWork(clean: false, at: now, into: &effects, commands: &commands)
         }
+        if timers.fire(.probe, at: now) { probePreferredPool(at: now, into: &effects) }
         skipElapsed(at: now, into: &effects, commands: &commands)
     }
 
     /// Stages of no length follow each other within one call.
-    private mutating func skipElapsed(
+    mutating func skipElapsed(
         at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
     ) {
         if timers.fire(.boards, at: now) { advanceBoards(at: now, commands: &commands) }
@@ -182,6 +206,8 @@ public struct MinerFirmware {
         switch boards {
         case .off: return .off
         case .coolingDown: return .coolingDown
+        case .sleeping: return .sleeping
+        case .faulty: return .faulty
         case .poweringUp, .enumerating, .ramping: return .booting
         case .running: break
         }
@@ -204,6 +230,9 @@ public struct MinerFirmware {
             frequency: boards == .running ? governor.frequency : .zero, voltage: governor.voltage,
             fanDuty: fanDuty, telemetry: telemetry, counters: counters,
             jobDifficulty: issued.last?.work.target.difficulty ?? 0, bestDifficulty: bestDifficulty,
-            bootedAt: bootedAt, reconnects: reconnects)
+            bootedAt: bootedAt, reconnects: reconnects, accounts: settings.accounts, pools: poolCounters,
+            chips: chipsFound, isIdentifying: isIdentifying, manualFan: settings.manualFan,
+            configuredFrequency: settings.frequency, targetTemperature: settings.governor.target,
+            chipTemperatureOffset: habits.chipTemperatureOffset)
     }
 }

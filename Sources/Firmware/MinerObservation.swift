@@ -22,6 +22,10 @@ public enum MinerPhase: String, Sendable, Hashable, CaseIterable {
     case coolingDown
     /// Waiting before the next attempt to reach a pool.
     case backingOff
+    /// Put to sleep by its owner.
+    case sleeping
+    /// Chips are missing, and this firmware does not mine without them.
+    case faulty
 }
 
 /// Why a pool refused a share. Codes of V2 pools and error numbers of V1 pools, brought together.
@@ -96,6 +100,14 @@ public enum MinerObservation: Sendable, Equatable {
     case overheated(chip: Celsius?, regulator: Celsius?)
     case cooledDown(restartFrequency: Megahertz)
     case fanFailed
+    /// No share came for much longer than chance allows: the boards are started anew.
+    case watchdogFired
+    /// The device would not do what its owner told it.
+    case refused(OperatorRefusal)
+    /// A chip reported a nonce that it had reported before.
+    case duplicateNonce(board: UInt16, chip: UInt16)
+    /// The preferred pool answers again.
+    case returning(pool: Int)
     /// Chips cannot prove shares this hard at the present hashrate scale; a simulated rig says so and waits for
     /// easier work.
     case shareTooHard(expectedHashes: Double)

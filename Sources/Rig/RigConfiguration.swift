@@ -82,6 +82,7 @@ extension RigConfiguration {
             identity: identity, pools: pools, userIdentity: userIdentity,
             announcedHashRate: announcedHashRate, expectedChips: profile.chipCount,
             frequency: Megahertz(profile.chip.nominalMegahertz), voltage: Volts(profile.chip.nominalVolts))
+        settings.personality = personality
         settings.channel = channel
         settings.requiresStandardJobs = requiresStandardJobs
         settings.backoff = backoff
@@ -95,14 +96,17 @@ extension RigConfiguration {
         return settings
     }
 
+    /// Profiles from outside may name what this build does not know: that is a program on a computer.
+    public var personality: Personality { Personality(rawValue: profile.firmware.personality) ?? .cpuMiner }
+
     private var identity: DeviceIdentity {
         let number = String(stream, radix: 16)
-        return switch profile.firmware.personality {
-        case "esp-miner":
+        return switch personality {
+        case .espMiner:
             DeviceIdentity(
                 vendor: "bitaxe", hardwareVersion: profile.chip.family, firmware: "esp-miner (lab)",
                 deviceID: "bitaxe-" + number)
-        case "antminer":
+        case .antminer, .braiins:
             DeviceIdentity(
                 vendor: profile.maker, hardwareVersion: profile.name, firmware: "bmminer (lab)",
                 deviceID: "antminer-" + number)
@@ -128,7 +132,6 @@ extension RigConfiguration {
         settings.fanMinimum = FanDuty(limits.fanMinimumPercent / 100)
         settings.fanStart = FanDuty(limits.fanStartPercent / 100)
         settings.fanIdle = FanDuty(limits.fanIdlePercent / 100)
-        settings.stopsWithoutFan = profile.firmware.personality == "antminer"
         return settings
     }
 

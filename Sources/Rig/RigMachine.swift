@@ -23,6 +23,8 @@ public struct RigMachine: Machine {
         /// False stops the fans, whatever they are told.
         case setFansWork(Bool)
         case setWallClock(WallClock)
+        /// As its owner does, by web page or API.
+        case operate(OperatorCommand)
     }
 
     private var firmware: MinerFirmware
@@ -106,6 +108,10 @@ public struct RigMachine: Machine {
         case .setAmbient(let ambient): physics.setAmbient(ambient, at: now)
         case .setFansWork(let work): physics.setFansWork(work, at: now)
         case .setWallClock(let clock): firmware.wallClock = clock
+        case .operate(let command):
+            if let refusal = firmware.operate(command, at: now, into: &effects, commands: &commands) {
+                effects.observe(.refused(refusal))
+            }
         }
         carryOut(&commands, at: now, into: &effects)
     }

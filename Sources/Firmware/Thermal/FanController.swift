@@ -10,7 +10,7 @@ struct FanController: Sendable {
     private static let derivative = 2.0
     private static let smoothingSeconds = 0.45
 
-    private let target: Double
+    private var target: Double
     private let minimum: Double
     private var smoothed: Double?
     private var sum: Double
@@ -43,6 +43,8 @@ struct FanController: Sendable {
         last = nil
         sum = start.percent
     }
+
+    mutating func setTarget(_ new: Celsius) { target = new.degrees }
 
     private func clamp(_ percent: Double) -> Double { min(100, max(minimum, percent)) }
 }

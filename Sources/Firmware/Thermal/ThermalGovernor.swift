@@ -33,6 +33,14 @@ struct ThermalGovernor: Sendable {
 
     var isThrottled: Bool { frequency < allowed }
 
+    /// The owner's new wish. A clock that heat has lowered rises only as it cools.
+    mutating func allow(_ wish: Megahertz) {
+        if !isThrottled || wish < frequency { frequency = wish }
+        allowed = wish
+    }
+
+    mutating func allow(_ wish: Volts) { voltage = wish }
+
     /// Judges a reading of running chips. A sensor that does not answer is the worst reading.
     mutating func judge(chip: Celsius?, regulator: Celsius?) -> Verdict {
         guard let chip else { return .shutDown }

@@ -81,9 +81,9 @@ struct LabFeedSource: Sendable {
         case .mining: .hashing
         case .throttled: .throttled
         case .booting, .connecting, .handshaking: .starting
-        case .waiting: .idle
+        case .waiting, .sleeping: .idle
         case .off, .backingOff: .offline
-        case .coolingDown: .failed
+        case .coolingDown, .faulty: .failed
         }
     }
 }

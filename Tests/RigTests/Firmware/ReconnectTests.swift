@@ -1,4 +1,5 @@
 import Bitcoin
+import DeviceModel
 import Firmware
 import Hardware
 import Rig
@@ -68,7 +69,10 @@ import Testing
         let second = PoolURL(
             scheme: .stratumV2(authority: TestRigs.authority.publicKey),
             endpoint: Endpoint(host: "second", port: 3_333))
-        var world = world { $0.pools.append(second) }
+        var world = world {
+            $0.pools.append(second)
+            $0.profile.firmware.personality = "braiins"
+        }
         world.isReachable = false
         try world.run(for: .milliseconds(100))
         world.isReachable = true
@@ -102,7 +106,7 @@ import Testing
     }
 
     @Test func `Reconnect leads to the named host once and then back to the list`() throws {
-        var world = world()
+        var world = world { $0.profile.firmware.personality = "braiins" }
         try world.run(for: .minutes(2))
         world.pool.send(Common.Reconnect(newHost: "other", newPort: 0))
         try world.flush()
@@ -120,7 +124,7 @@ import Testing
     }
 
     @Test func `a pool that keeps sending the device on is met ever more rarely`() throws {
-        var world = world()
+        var world = world { $0.profile.firmware.personality = "braiins" }
         for _ in 0..<200 where world.now < .start + .minutes(10) {
             try world.run(for: .seconds(1))
             guard world.connection != nil, world.pool.connection.isEstablished else { continue }

@@ -25,6 +25,8 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
     var dials: [(at: Instant, to: Endpoint)] = []
     /// Whether the pool answers dials.
     var isReachable = true
+    /// Hosts that do not, whatever the others do.
+    var deadHosts: Set<String> = []
     /// Set to keep what the rig sends from the pool, as a dead pool does.
     var isDeaf = false
     /// Deliver the pool's bytes one by one.
@@ -79,7 +81,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
         while !effects.isEmpty {
             rounds += 1
             precondition(rounds < 1_000, "rig and pool talk in circles")
-            var dialed: DialID?
+            var dialed: (DialID, Endpoint)?
             var closed: ConnectionID?
             for effect in effects.effects {
                 switch effect {
@@ -88,7 +90,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
                 case .close(let id, _): if id == connection { closed = id }
                 case .dial(let id, let endpoint):
                     dials.append((now, endpoint))
-                    dialed = id
+                    dialed = (id, endpoint)
                 case .store, .restart, .pauseReads: break
                 }
             }
@@ -97,7 +99,7 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
                 connection = nil
                 rig.connectionClosed(closed, reason: .closed("by the machine"), at: now, into: &effects)
             }
-            if let dialed { answer(dialed) }
+            if let dialed { answer(dialed.0, dialed.1) }
             deliver(pool.takeOutput())
             if pool.takeClose(), let connection {
                 self.connection = nil
@@ -113,15 +115,18 @@ struct RigWorld<Pool: ScriptedPool>: ~Copyable {
         }
     }
 
-    private mutating func answer(_ dial: DialID) {
-        guard isReachable else {
+    private mutating func answer(_ dial: DialID, _ endpoint: Endpoint) {
+        guard isReachable, !deadHosts.contains(endpoint.host) else {
             rig.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
             return
         }
         let id = ConnectionID(nextConnection)
         nextConnection += 1
-        connection = id
-        pool.opened()
+        // A second connection only looks whether somebody is there.
+        if connection == nil {
+            connection = id
+            pool.opened()
+        }
         rig.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
     }
 }
