@@ -30,6 +30,8 @@ public struct JobDeclarationClientMachine: Machine {
         case refreshJob
         /// The template provider forgot what devices work on.
         case freshTemplate
+        /// Time to ask whether a pool of more preference serves again, and its answer is overdue.
+        case seekPreferred, preferred
     }
 
     /// Whom the devices work for.
@@ -69,6 +71,11 @@ public struct JobDeclarationClientMachine: Machine {
     /// Rounds through the list since a pool last took a job.
     var rounds = 0
     var redirect: Endpoint?
+    /// A pool of more preference that is being tried while another one serves.
+    var probe: PreferenceProbe?
+    /// Attempts to return since a pool last served steadily.
+    var returns = 0
+    var servingSince = Instant.start
     /// Ascending by job.
     var declarations: [CustomJob] = []
 
@@ -128,6 +135,8 @@ public struct JobDeclarationClientMachine: Machine {
                 poolOpened(id)
             } else if attempt == server.attempt {
                 serverOpened(id)
+            } else if probeOpened(attempt, id) {
+                break
             } else {
                 effects.close(id, .closed("no longer wanted"))
             }
@@ -158,6 +167,8 @@ public struct JobDeclarationClientMachine: Machine {
                 handleServer(current, at: now, into: &effects)
                 event = server.next()
             }
+        } else if probe?.isOn(id) == true {
+            probeReceived(bytes, on: id, at: now, into: &effects)
         } else {
             withDevices(at: now, into: &effects) { $0.bytesReceived(bytes, on: id, at: now, into: &$1) }
         }
@@ -177,6 +188,8 @@ public struct JobDeclarationClientMachine: Machine {
         } else if id == server.connection {
             server.lost()
             leaveUpstream("the job declaration server is gone: \(reason)", at: now, into: &effects)
+        } else if probe?.isOn(id) == true {
+            probeFailed(at: now, into: &effects)
         } else {
             withDevices(at: now, into: &effects) {
                 $0.connectionClosed(id, reason: reason, at: now, into: &$1)
@@ -195,6 +208,8 @@ public struct JobDeclarationClientMachine: Machine {
             leaveUpstream("the pool cannot be reached: \(reason)", at: now, into: &effects)
         } else if dial == server.attempt {
             leaveUpstream("the job declaration server cannot be reached: \(reason)", at: now, into: &effects)
+        } else if let probe, dial == probe.pool.attempt || dial == probe.server.attempt {
+            probeFailed(at: now, into: &effects)
         }
         flush(into: &effects)
     }
@@ -213,6 +228,9 @@ public struct JobDeclarationClientMachine: Machine {
             withDevices(at: now, into: &effects) { $0.handle(.refreshJob, at: now, into: &$1) }
         case .nextUpstream:
             leaveUpstream("the operator asked for the next pool", at: now, into: &effects)
+        case .useUpstream(let index): use(index, at: now, into: &effects)
+        case .devices(let command):
+            withDevices(at: now, into: &effects) { $0.handle(command, at: now, into: &$1) }
         }
         flush(into: &effects)
     }
@@ -233,6 +251,8 @@ public struct JobDeclarationClientMachine: Machine {
             case .answers: checkAnswers(at: now, into: &effects)
             case .doubt: resolveDoubts(at: now, into: &effects)
             case .updateChannel: updateChannel(at: now)
+            case .seekPreferred: seekPreferred(at: now, into: &effects)
+            case .preferred: probeFailed(at: now, into: &effects)
             case .freshTemplate: demandTemplate(at: now)
             case .refreshJob:
                 withDevices(at: now, into: &effects) { $0.handle(.refreshJob, at: now, into: &$1) }
@@ -251,5 +271,7 @@ public struct JobDeclarationClientMachine: Machine {
         provider.flush(into: &effects)
         pool.flush(into: &effects)
         server.flush(into: &effects)
+        probe?.pool.flush(into: &effects)
+        probe?.server.flush(into: &effects)
     }
 }
