@@ -24,6 +24,9 @@ public struct JobDeclarationClientLimits: Sendable, Hashable {
     /// that a restart costs little, seldom enough that a dead pool is not bothered.
     public var returnFirst = Interval.seconds(30)
     public var returnLongest = Interval.minutes(10)
+    /// How long nobody returns to a pool that took the connection and not the work; trying it costs devices a moment
+    /// of solo work each time.
+    public var shunned = Interval.minutes(10)
     /// A pool that served for so long clears the count of attempts to return; one that comes and goes does not, so a
     /// flapping pool is returned to less and less often.
     public var steady = Interval.minutes(10)

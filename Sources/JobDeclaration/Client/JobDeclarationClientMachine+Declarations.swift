@@ -18,7 +18,7 @@ extension JobDeclarationClientMachine {
             do throws(V2DecodeError) {
                 if case .reconnect = try Common.Message(frame: frame) {
                     return leaveUpstream(
-                        "the job declaration server asked to reconnect", at: now, into: &effects)
+                        "the job declaration server asked to reconnect", .lost, at: now, into: &effects)
                 }
                 guard let message = try JobDeclaration.Message(frame: frame) else { return }
                 handle(message, at: now, into: &effects)

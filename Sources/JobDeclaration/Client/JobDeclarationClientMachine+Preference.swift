@@ -17,6 +17,16 @@ struct PreferenceProbe: Sendable {
     func isOn(_ id: ConnectionID) -> Bool { id == pool.connection || id == server.connection }
 }
 
+/// Why a pool is left, which decides how soon somebody may return to it.
+enum Leaving: Sendable {
+    /// The connection ended or was never made: as soon as it is there again.
+    case lost
+    /// It took the connection and not the work, or broke a rule: not for ``JobDeclarationClientLimits/shunned``.
+    case fault
+    /// An operator's, or for a better pool.
+    case wish
+}
+
 /// The way back to the pools at the front of the list: while a later one serves, the earlier ones are tried in their
 /// order now and then, and the first that takes the connection with its server is moved to. Devices keep mining on the
 /// present pool until then.
@@ -24,7 +34,8 @@ extension JobDeclarationClientMachine {
     /// Sets the next attempt: the pause doubles with each and is spread by a quarter either way, so that a crowd of
     /// clients does not come back to a restarted pool at one moment.
     mutating func scheduleReturn(at now: Instant) {
-        guard let upstream, upstream.choice > 0, probe == nil, timers.deadline(of: .seekPreferred) == nil
+        guard let upstream, upstream.choice > 0, !isChosen, probe == nil,
+            timers.deadline(of: .seekPreferred) == nil
         else {
             return
         }
@@ -39,7 +50,18 @@ extension JobDeclarationClientMachine {
 
     mutating func seekPreferred(at now: Instant, into effects: inout Effects) {
         guard let upstream, upstream.isServing, upstream.choice > 0 else { return }
-        startProbe(0, at: now, into: &effects)
+        probe(from: 0, at: now, into: &effects)
+    }
+
+    /// Tries the first pool from there on that nobody has a reason to shun, or waits for the next round.
+    private mutating func probe(from first: Int, at now: Instant, into effects: inout Effects) {
+        guard let upstream else { return }
+        faulty.removeAll { $0.until <= now }
+        for index in first..<max(first, upstream.choice) where !faulty.contains(where: { $0.index == index })
+        {
+            return startProbe(index, at: now, into: &effects)
+        }
+        scheduleReturn(at: now)
     }
 
     private mutating func startProbe(_ index: Int, at now: Instant, into effects: inout Effects) {
@@ -94,12 +116,8 @@ extension JobDeclarationClientMachine {
     mutating func probeFailed(at now: Instant, into effects: inout Effects) {
         guard let failed = probe else { return }
         dropProbe(into: &effects)
-        guard let upstream, upstream.isServing else { return }
-        if failed.index + 1 < upstream.choice {
-            startProbe(failed.index + 1, at: now, into: &effects)
-        } else {
-            scheduleReturn(at: now)
-        }
+        guard upstream?.isServing == true else { return }
+        probe(from: failed.index + 1, at: now, into: &effects)
     }
 
     mutating func dropProbe(into effects: inout Effects) {
@@ -115,9 +133,10 @@ extension JobDeclarationClientMachine {
         // The connections live on as the upstream's.
         probe = nil
         timers.stop(.preferred)
-        leaveUpstream("a pool of more preference serves again", at: now, into: &effects)
+        leaveUpstream("a pool of more preference serves again", .wish, at: now, into: &effects)
         timers.stop(.dialUpstream)
         choice = found.index
+        isChosen = false
         upstream = Upstream(choice: found.index, terms: configuration.upstreams[found.index])
         pool = found.pool
         server = found.server
@@ -132,7 +151,7 @@ extension JobDeclarationClientMachine {
         guard configuration.upstreams.indices.contains(index), !configuration.isSolo,
             upstream?.choice != index
         else { return }
-        leaveUpstream("the operator asked for another pool", at: now, into: &effects)
+        leaveUpstream("the operator asked for another pool", .wish, at: now, into: &effects)
         choice = index
         timers.set(.dialUpstream, now)
     }

@@ -115,7 +115,8 @@ extension JobDeclarationClientMachine {
         case .setExtranoncePrefix(let change) where change.channelID == channel.id:
             prefixArrived(change.extranoncePrefix, at: now, into: &effects)
         case .closeChannel(let closing) where isOurs(closing.channelID):
-            leaveUpstream("the pool closed the channel: \(closing.reasonCode)", at: now, into: &effects)
+            leaveUpstream(
+                "the pool closed the channel: \(closing.reasonCode)", .lost, at: now, into: &effects)
         case .setCustomMiningJobSuccess(let answer): acknowledged(answer, at: now, into: &effects)
         case .setCustomMiningJobError(let answer):
             refused(code: answer.errorCode, at: now, into: &effects) { phase in
@@ -254,16 +255,21 @@ extension JobDeclarationClientMachine {
             host: message.newHost.isEmpty ? place.host : message.newHost,
             port: message.newPort == 0 ? place.port : message.newPort)
         let index = configuration.upstreams.firstIndex(of: terms) ?? choice
-        leaveUpstream("the pool asked to reconnect", at: now, into: &effects)
+        leaveUpstream("the pool asked to reconnect", .lost, at: now, into: &effects)
         choice = index
         redirect = moved
         timers.set(.dialUpstream, now)
     }
 
     /// Gives the pool up. Devices keep their connections and work for the miner until another one is reached.
-    mutating func leaveUpstream(_ why: String, at now: Instant, into effects: inout Effects) {
+    mutating func leaveUpstream(
+        _ why: String, _ cause: Leaving = .fault, at now: Instant, into effects: inout Effects
+    ) {
         guard let left = upstream else { return }
         if left.isServing, now - servingSince >= configuration.limits.steady { returns = 0 }
+        faulty.removeAll { $0.index == left.choice }
+        if cause == .fault { faulty.append((left.choice, now + configuration.limits.shunned)) }
+        isChosen = cause == .wish
         dropProbe(into: &effects)
         timers.stop(.seekPreferred)
         effects.observe(.upstream(.left(poolEndpoint, reason: why)))

@@ -76,6 +76,10 @@ public struct JobDeclarationClientMachine: Machine {
     /// Attempts to return since a pool last served steadily.
     var returns = 0
     var servingSince = Instant.start
+    /// Pools that were left for a fault, and until when nobody returns to them; at most one entry for each.
+    var faulty: [(index: Int, until: Instant)] = []
+    /// An operator chose the present pool: nobody returns from it.
+    var isChosen = false
     /// Ascending by job.
     var declarations: [CustomJob] = []
 
@@ -184,10 +188,10 @@ public struct JobDeclarationClientMachine: Machine {
             providerLost(reason, at: now, into: &effects)
         } else if id == pool.connection {
             pool.lost()
-            leaveUpstream("the pool is gone: \(reason)", at: now, into: &effects)
+            leaveUpstream("the pool is gone: \(reason)", .lost, at: now, into: &effects)
         } else if id == server.connection {
             server.lost()
-            leaveUpstream("the job declaration server is gone: \(reason)", at: now, into: &effects)
+            leaveUpstream("the job declaration server is gone: \(reason)", .lost, at: now, into: &effects)
         } else if probe?.isOn(id) == true {
             probeFailed(at: now, into: &effects)
         } else {
@@ -205,9 +209,10 @@ public struct JobDeclarationClientMachine: Machine {
         if dial == provider.attempt {
             providerLost(reason, at: now, into: &effects)
         } else if dial == pool.attempt {
-            leaveUpstream("the pool cannot be reached: \(reason)", at: now, into: &effects)
+            leaveUpstream("the pool cannot be reached: \(reason)", .lost, at: now, into: &effects)
         } else if dial == server.attempt {
-            leaveUpstream("the job declaration server cannot be reached: \(reason)", at: now, into: &effects)
+            leaveUpstream(
+                "the job declaration server cannot be reached: \(reason)", .lost, at: now, into: &effects)
         } else if let probe, dial == probe.pool.attempt || dial == probe.server.attempt {
             probeFailed(at: now, into: &effects)
         }
@@ -227,7 +232,7 @@ public struct JobDeclarationClientMachine: Machine {
         case .refreshJob:
             withDevices(at: now, into: &effects) { $0.handle(.refreshJob, at: now, into: &$1) }
         case .nextUpstream:
-            leaveUpstream("the operator asked for the next pool", at: now, into: &effects)
+            leaveUpstream("the operator asked for the next pool", .wish, at: now, into: &effects)
         case .useUpstream(let index): use(index, at: now, into: &effects)
         case .devices(let command):
             withDevices(at: now, into: &effects) { $0.handle(command, at: now, into: &$1) }

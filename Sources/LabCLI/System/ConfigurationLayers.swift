@@ -47,7 +47,7 @@ struct ConfigurationLayers {
     /// What file and environment say where the command line says nothing, by canonical option.
     var settings: [String: [String]] = [:]
     /// Where an option stands: `LAB_POOL_PORT="x"` or `file.toml:3`, for messages.
-    private var origins: [String: Origin] = [:]
+    private var origins: [String: (origin: Origin, form: String)] = [:]
 
     private enum Origin {
         case variable(name: String, value: String)
@@ -92,13 +92,6 @@ struct ConfigurationLayers {
         let variables = environment.filter { $0.key.hasPrefix(prefix) }
         guard !paths.isEmpty || !variables.isEmpty else { return }
         let table = OptionTable(subcommand)
-        guard table.takesConfiguration else {
-            if let path = paths.first {
-                throw FileError(
-                    path: path, line: nil, message: "lab \(subcommand._commandName) takes no --config")
-            }
-            return
-        }
         if paths.isEmpty, let path = variables[prefix + "CONFIG"] { paths = [path] }
         let above = try Self.options(of: variables, prefix: prefix, for: subcommand, table)
         var below: [Option] = []
@@ -110,7 +103,7 @@ struct ConfigurationLayers {
             + above.filter { !said.contains($0.name) }
         for option in options {
             settings[option.name, default: []].append(option.text)
-            origins[option.name] = option.origin
+            origins[option.name] = (option.origin, table.form(of: option.name))
         }
         self.arguments = [rest[0]] + options.map(\.text) + rest.dropFirst()
     }
@@ -120,8 +113,11 @@ struct ConfigurationLayers {
         do { return try Lab.parseAsRoot(arguments) } catch {
             guard Lab.exitCode(for: error) != .success else { throw error }
             let message = Lab.message(for: error)
-            for (name, origin) in origins where message.contains("--\(name)") {
-                let line = message.split(separator: "\n").joined(separator: " ")
+            // The longest name first: --port stands in --port-range too.
+            for name in origins.keys.sorted(by: { ($0.count, $0) > ($1.count, $1) })
+            where message.contains("--\(name)") {
+                guard let (origin, form) = origins[name] else { continue }
+                let line = message.split(separator: "\n").joined(separator: " ") + form
                 switch origin {
                 case .variable(let variable, let value):
                     throw EnvironmentFault("\(variable)=\"\(value)\": \(line)")
@@ -155,15 +151,21 @@ struct ConfigurationLayers {
         for variable in variables.keys.sorted() where variable != prefix + "CONFIG" {
             let text = variables[variable] ?? ""
             let path = variable.dropFirst(prefix.count).lowercased().replacing("__", with: ".")
+            // A number stays as it was typed: an option's own parser reads it.
             let isList = table.isRepeating(path.replacing("_", with: "-"))
             for part in isList ? text.split(separator: ",").map(String.init) : [text] {
-                let value = SettingsFile.Entry(path: path, value: Self.value(part), line: nil)
-                named.append((variable, value))
+                let value: ProfileValue
+                switch part.lowercased() {
+                case "true": value = .boolean(true)
+                case "false": value = .boolean(false)
+                default: value = .text(part)
+                }
+                named.append((variable, SettingsFile.Entry(path: path, value: value, line: nil)))
             }
         }
         let entries = named.map(\.entry)
         return try named.flatMap { variable, entry in
-            let origin = Origin.variable(name: variable, value: entry.text)
+            let origin = Origin.variable(name: variable, value: variables[variable] ?? "")
             do {
                 return try options(for: entry, among: entries, command, table)
                     .map { Option(text: $0, name: table.canonical($0) ?? $0, origin: origin) }
@@ -171,16 +173,6 @@ struct ConfigurationLayers {
                 throw EnvironmentFault("\(variable): \(fault.description)")
             }
         }
-    }
-
-    private static func value(_ text: String) -> ProfileValue {
-        switch text.lowercased() {
-        case "true": return .boolean(true)
-        case "false": return .boolean(false)
-        default: break
-        }
-        // A number stays as it was typed: an option's own parser reads it.
-        return .text(text)
     }
 
     private static func options(
@@ -215,7 +207,7 @@ private struct OptionTable {
     private var repeating: Set<String> = []
     /// The first name of each name.
     private var firsts: [String: String] = [:]
-    private(set) var takesConfiguration = false
+    private var forms: [String: String] = [:]
 
     init(_ command: any ParsableCommand.Type) {
         let help = try? JSON.parse(command._dumpHelp())
@@ -223,8 +215,9 @@ private struct OptionTable {
             let long = (argument["names"]?.arrayValue ?? []).filter { $0["kind"] == "long" }
                 .compactMap { $0["name"]?.stringValue }
             guard let first = long.first else { continue }
-            if first == "config" { takesConfiguration = true }
             guard !["help", "version", "config"].contains(first) else { continue }
+            let example = argument["defaultValue"]?.stringValue.map { "; for example \($0)" } ?? ""
+            forms[first] = argument["abstract"]?.stringValue.map { " (--\(first): \($0)\(example))" } ?? ""
             for name in long {
                 names.insert(name)
                 firsts[name] = first
@@ -233,6 +226,9 @@ private struct OptionTable {
             }
         }
     }
+
+    /// What an option wants, for the end of a message.
+    func form(of name: String) -> String { forms[name] ?? "" }
 
     func isFlag(_ name: String) -> Bool { flags.contains(name) }
     func isRepeating(_ name: String) -> Bool { repeating.contains(name) }
