@@ -12,7 +12,9 @@ struct Lab: AsyncParsableCommand {
             "The laboratory for Bitcoin mining: devices, pool, node and explorer, real or in virtual time.",
         discussion: """
             Start with `lab up`. Every service binds to 127.0.0.1 unless told otherwise. A role's options can also \
-            stand in a TOML file: `lab pool --config pool.toml`, one key per option.
+            stand in a TOML file, `lab pool --config pool.toml`, one key per option, and in the environment: \
+            LAB_POOL_SHARES_PER_MINUTE=12 is `lab pool --shares-per-minute 12`. The command line stands above the \
+            environment, the environment above the file. Lists are separated by commas.
             """,
         version: LabVersion.text,
         subcommands: [
@@ -26,13 +28,12 @@ struct Lab: AsyncParsableCommand {
     static func main() async {
         await ForeignCommands.endIfForeign(CommandLine.arguments)
         do {
-            let arguments = try ConfigurationFile.expand(
-                Array(CommandLine.arguments.dropFirst()), of: Lab.self)
-            if arguments.isEmpty {
+            let layers = try ConfigurationLayers.ofThisProcess()
+            if layers.arguments.isEmpty {
                 Output.text(helpMessage() + "\n")
                 return
             }
-            var command = try parseAsRoot(arguments)
+            var command = try layers.parse()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -50,6 +51,7 @@ enum Failure {
     static func status(of error: any Error) -> Int32 {
         switch error {
         case is FileError: 65
+        case is EnvironmentFault, is UsageFault: 64
         case is ListenError, is StoreError, is StoreFault: 69
         case let code as ExitCode: code.rawValue
         default: 1
@@ -58,7 +60,8 @@ enum Failure {
 
     static func end(with error: any Error) -> Never {
         switch error {
-        case is FileError, is ListenError, is StoreError, is StoreFault, is CommandFault:
+        case is FileError, is EnvironmentFault, is UsageFault, is ListenError, is StoreError, is StoreFault,
+            is CommandFault:
             Output.fault("\(error)")
             exit(status(of: error))
         default: Lab.exit(withError: error)
@@ -68,6 +71,12 @@ enum Failure {
 
 /// A command that cannot do what was asked, in one line.
 struct CommandFault: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// A command that was asked for what it never does, in one line.
+struct UsageFault: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }

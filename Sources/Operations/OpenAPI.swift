@@ -17,7 +17,13 @@ enum OpenAPI {
                 paths.append("/api/v1/\(list.name)/{id}", get("One of the \(list.name).", parameters: [id]))
             }
         }
-        for call in controls { paths.append("/api/v1/control/\(call.name)", post(call)) }
+        for absence in facts.absences {
+            paths.append("/api/v1/\(absence.list)", missing("Not in this role: \(absence.reason)"))
+        }
+        for call in controls {
+            paths.append("/api/v1/control/\(call.name)", post(call))
+            if call.name == "reload" { paths.append("/api/v1/reload", post(call)) }
+        }
         return [
             "openapi": "3.1.0",
             "info": [
@@ -60,6 +66,10 @@ enum OpenAPI {
                 ],
             ]
         ]
+    }
+
+    private static func missing(_ summary: String) -> JSON {
+        ["get": ["summary": .string(summary), "responses": ["404": ["description": "not in this role"]]]]
     }
 
     private static func post(_ call: ControlCall) -> JSON {

@@ -43,7 +43,11 @@ struct OperationsDesk: Sendable {
                 body: MetricsText.text(await source.facts().metrics))
         }
         guard parts.count >= 3, parts[0] == "api", parts[1] == "v1" else { return Self.unknown(request.path) }
-        if parts[2] == "control" { return await control(parts, request) }
+        if parts[2] == "control" {
+            return parts.count == 4 ? await control(parts[3], request) : Self.unknown(request.path)
+        }
+        // Reloading is what an operator's scripts ask of every role, so it has a short path of its own.
+        if parts[2...] == ["reload"] { return await control("reload", request) }
         guard request.method == "GET" else { return Self.wrongMethod("GET") }
         let facts = await source.facts()
         switch (parts[2], parts.count) {
@@ -60,6 +64,9 @@ struct OperationsDesk: Sendable {
             }
             return .json(item)
         default: break
+        }
+        if let absence = facts.absences.first(where: { $0.list == parts[2] }) {
+            return .fault(404, "not-in-this-role", absence.reason)
         }
         return Self.unknown(request.path)
     }
@@ -100,8 +107,8 @@ struct OperationsDesk: Sendable {
         ])
     }
 
-    private func control(_ parts: [String], _ request: DeskRequest) async -> DeskReply {
-        guard parts.count == 4, source.controls.contains(where: { $0.name == parts[3] }) else {
+    private func control(_ name: String, _ request: DeskRequest) async -> DeskReply {
+        guard source.controls.contains(where: { $0.name == name }) else {
             return Self.unknown(request.path)
         }
         guard request.method == "POST" else { return Self.wrongMethod("POST") }
@@ -117,7 +124,7 @@ struct OperationsDesk: Sendable {
         } catch { return .fault(400, "bad-json", "\(error)") }
         guard body.objectValue != nil else { return .fault(400, "bad-json", "the body is one JSON object") }
         do {
-            return .json(try await source.control(parts[3], body))
+            return .json(try await source.control(name, body))
         } catch ControlFault.badField(let text) {
             return .fault(400, "bad-field", text)
         } catch ControlFault.notFound(let text) {

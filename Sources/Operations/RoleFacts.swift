@@ -12,11 +12,13 @@ public struct RoleFacts: Sendable, Equatable {
     public var global: JSONObject
     /// Lists by name, in the order of the document: `channels`, `clients`, `workers`, `shares`, `blocks`.
     public var lists: [RoleList]
+    /// Lists that other roles have and this one has not, and why.
+    public var absences: [RoleAbsence]
     public var metrics: [Metric]
 
     public init(
         role: String, version: String, uptimeSeconds: Double, complaint: String? = nil,
-        global: JSONObject = [:], lists: [RoleList] = [], metrics: [Metric] = []
+        global: JSONObject = [:], lists: [RoleList] = [], absences: [RoleAbsence] = [], metrics: [Metric] = []
     ) {
         self.role = role
         self.version = version
@@ -24,6 +26,7 @@ public struct RoleFacts: Sendable, Equatable {
         self.complaint = complaint
         self.global = global
         self.lists = lists
+        self.absences = absences
         self.metrics = metrics
     }
 }
@@ -36,6 +39,18 @@ public struct RoleList: Sendable, Equatable {
     public init(_ name: String, _ items: [JSON]) {
         self.name = name
         self.items = items
+    }
+}
+
+/// A list that a role has not: asking for it is answered by 404 with the reason.
+public struct RoleAbsence: Sendable, Equatable {
+    public var list: String
+    /// One line for the caller.
+    public var reason: String
+
+    public init(_ list: String, _ reason: String) {
+        self.list = list
+        self.reason = reason
     }
 }
 
@@ -72,42 +87,4 @@ public struct Metric: Sendable, Equatable {
     public init(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
         self.init(name, kind, help, [Sample(value)])
     }
-}
-
-/// Something that an operator may ask of a role.
-public struct ControlCall: Sendable, Equatable {
-    /// The last part of the path: `drain`.
-    public var name: String
-    /// What it does, for the OpenAPI document.
-    public var summary: String
-    /// Field name and what it holds, for the OpenAPI document.
-    public var fields: [(name: String, type: String, meaning: String)]
-
-    public init(
-        _ name: String, _ summary: String, _ fields: [(name: String, type: String, meaning: String)] = []
-    ) {
-        self.name = name
-        self.summary = summary
-        self.fields = fields
-    }
-
-    public static func == (a: ControlCall, b: ControlCall) -> Bool {
-        a.name == b.name && a.summary == b.summary
-    }
-}
-
-/// Why a control call was not carried out.
-public enum ControlFault: Error, Equatable, Sendable {
-    /// A field is missing or has a value that makes no sense.
-    case badField(String)
-    /// There is no such channel, connection or address.
-    case notFound(String)
-}
-
-/// A role as its HTTP interface sees it.
-public protocol RoleSource: Sendable {
-    var controls: [ControlCall] { get }
-    func facts() async -> RoleFacts
-    /// Carries out one of ``controls``; the answer is shown to the caller.
-    func control(_ name: String, _ body: JSON) async throws -> JSON
 }

@@ -84,6 +84,18 @@ extension DialID {
     public static let upstreamPool = DialID(2)
 }
 
+/// Settings that a running translator takes anew; nil leaves one as it is.
+public struct TranslatorChange: Sendable, Equatable {
+    /// What difficulty control aims at from its next look on.
+    public var sharesPerMinute: Double?
+    /// Of miners that come from here on, and the least that difficulty control assumes.
+    public var nominalHashRate: Double?
+    /// Seconds; 0 for never. From the next job on.
+    public var keepAliveSeconds: UInt64?
+
+    public init() {}
+}
+
 /// What an operator may ask of a running translator.
 public enum TranslatorCommand: Sendable, Equatable {
     /// The operating system's clock stepped.
@@ -92,6 +104,10 @@ public enum TranslatorCommand: Sendable, Equatable {
     case disconnect(ConnectionID, String)
     /// Leave the pool and take the next one of the list.
     case nextUpstream
+    /// A fixed difficulty for a miner, as `d=` in its password would set it; nil takes it back.
+    case setDifficulty(ConnectionID, Double?)
+    /// Other settings, without a restart.
+    case change(TranslatorChange)
     /// Send every miner to another translator (`client.reconnect`); nil fields mean this one.
     case reconnectMiners(host: String?, port: UInt16?, wait: Int)
 }

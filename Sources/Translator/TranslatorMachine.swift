@@ -34,7 +34,7 @@ public struct TranslatorMachine: Machine {
         case update(slot: Int)
     }
 
-    let configuration: TranslatorConfiguration
+    var configuration: TranslatorConfiguration
     var clock: WallClock
     var secrets: SecretGenerator
     var upstream: UpstreamLink
@@ -121,6 +121,14 @@ public struct TranslatorMachine: Machine {
         case .disconnect(let id, let text):
             if let place = places[id] { close(place, text, at: now, into: &effects) }
         case .nextUpstream: leaveUpstream("the operator asked for the next pool", into: &effects)
+        case .setDifficulty(let id, let difficulty):
+            if let place = places[id] { fix(difficulty, of: place, at: now, into: &effects) }
+        case .change(let change):
+            if let rate = change.sharesPerMinute { configuration.sharesPerMinute = rate }
+            if let rate = change.nominalHashRate { configuration.nominalHashRate = rate }
+            if let seconds = change.keepAliveSeconds {
+                configuration.keepAliveInterval = seconds == 0 ? nil : .seconds(seconds)
+            }
         case .reconnectMiners(let host, let port, let wait):
             let notice = V1.Reconnect(host: host, port: port, wait: wait).notification
             for place in miners.indices where miners[place]?.isSubscribed == true {

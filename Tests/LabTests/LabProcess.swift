@@ -21,10 +21,15 @@ final class LabProcess: Sendable {
     private let lines = Mutex(Lines())
 
     /// `executable` is the lab itself, or the path of a program that is not ours.
-    init(_ arguments: [String], executable: String = binary) throws {
+    ///
+    /// - Parameter variables: of the environment, besides this process's own.
+    init(
+        _ arguments: [String], executable: String = binary, environment variables: [String: String] = [:]
+    ) throws {
         var environment = ProcessInfo.processInfo.environment
         environment["LAB_ROOT"] = Self.root
         environment["SWIFT_BACKTRACE"] = "enable=no"
+        environment.merge(variables) { $1 }
         process = try ChildProcess(
             executable, arguments, environment: environment, output: .pipe, errors: .pipe)
         collect(process.output) { $0.output += $1 }

@@ -6,7 +6,8 @@ import Testing
 /// A role with three channels that can be told to drain.
 private actor FakeRole: RoleSource {
     nonisolated let controls = [
-        ControlCall("drain", "Sends everybody away.", [("host", "string", "where to")])
+        ControlCall("drain", "Sends everybody away.", [("host", "string", "where to")]),
+        ControlCall("reload", "Reads the configuration once more."),
     ]
     private(set) var drains: [String] = []
     var complaint: String?
@@ -18,6 +19,7 @@ private actor FakeRole: RoleSource {
             role: "pool", version: "1", uptimeSeconds: 12.5, complaint: complaint,
             global: ["channels": 3],
             lists: [RoleList("channels", (1...3).map { ["id": .string("1-\($0)"), "shares": .int($0)] })],
+            absences: [RoleAbsence("blocks", "blocks are the pool's")],
             metrics: [
                 Metric("sv2_uptime_seconds", .gauge, "Seconds since the start.", 12.5),
                 Metric(
@@ -27,6 +29,7 @@ private actor FakeRole: RoleSource {
     }
 
     func control(_ name: String, _ body: JSON) throws -> JSON {
+        if name == "reload" { return ["reloaded": []] }
         guard let host = body["host"]?.stringValue else { throw ControlFault.badField("host is a text") }
         drains.append(host)
         return ["draining": true]
@@ -114,6 +117,39 @@ struct OperationsDeskTests {
         request.path = "/api/v1/control/drain"
         #expect(await closed.answer(request).status == 403)
         #expect(await role.drains == ["b"])
+    }
+
+    @Test("a list that the role has not is 404 with the reason, and the document says so")
+    func absence() async throws {
+        let (status, body) = try await get("/api/v1/blocks")
+        #expect(status == 404 && body["error"]?["code"] == "not-in-this-role")
+        #expect(body["error"]?["message"] == "blocks are the pool's")
+        let (_, document) = try await get("/api/v1/openapi.json")
+        #expect(document["paths"]?["/api/v1/blocks"]?["get"]?["responses"]?["404"] != nil)
+    }
+
+    @Test("reload is a control call with a short path")
+    func reload() async throws {
+        var request = DeskRequest(method: "POST", path: "/api/v1/reload")
+        #expect(await desk.answer(request).status == 401)
+        request.token = "secret"
+        #expect(await desk.answer(request).status == 200)
+        request.method = "GET"
+        #expect(await desk.answer(request).status == 405)
+        let (_, document) = try await get("/api/v1/openapi.json")
+        #expect(document["paths"]?["/api/v1/reload"]?["post"] != nil)
+    }
+
+    @Test("fields of a control call are checked and named")
+    func fields() throws {
+        let fields = ControlFields(["port": 70_000, "host": 1, "difficulty": 0, "empty": "", "none": nil])
+        #expect(throws: ControlFault.badField("port is a whole number from 0 to 65535")) {
+            try fields.number("port", 0...65_535)
+        }
+        #expect(throws: ControlFault.self) { try fields.text("host") }
+        #expect(throws: ControlFault.self) { try fields.positive("difficulty") }
+        #expect(throws: ControlFault.badField("empty is missing")) { try fields.needed("empty") }
+        #expect(try fields.positive("none") == nil && fields.text("absent") == nil)
     }
 
     @Test("the OpenAPI document has every list and every control call")

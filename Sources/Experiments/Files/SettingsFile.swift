@@ -26,6 +26,12 @@ public struct SettingsFile: Sendable {
         public let path: String
         public let value: ProfileValue
         public let line: Int?
+
+        public init(path: String, value: ProfileValue, line: Int?) {
+            self.path = path
+            self.value = value
+            self.line = line
+        }
     }
 
     public let path: String

@@ -124,7 +124,9 @@ struct V2Session: Sendable {
             let port = move.newPort == 0 ? settings.endpoint.port : move.newPort
             let target = Endpoint(host: host, port: port)
             events.append(.moved(to: target == settings.endpoint ? nil : target, after: .zero))
-        case .channelEndpointChanged: break
+        case .channelEndpointChanged:
+            // It resets what was agreed on about extensions (SV2 section 3.6.4), and firmware agrees on none.
+            break
         case .setupConnection: try misplaced("SetupConnection")
         }
     }

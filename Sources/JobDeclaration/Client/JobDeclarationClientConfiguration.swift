@@ -69,4 +69,8 @@ public enum JobDeclarationClientCommand: Sendable, Equatable {
     case refreshJob
     /// Leave this pool for the next one of the list.
     case nextUpstream
+    /// Leave this pool for the one at that place of the list; a place that is not there is passed over.
+    case useUpstream(Int)
+    /// What an operator asks of the side towards devices, as of a pool: its channels, connections, difficulties.
+    case devices(PoolCommand)
 }

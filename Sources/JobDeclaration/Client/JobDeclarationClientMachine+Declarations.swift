@@ -16,6 +16,10 @@ extension JobDeclarationClientMachine {
             leaveUpstream("the job declaration server: \(text)", at: now, into: &effects)
         case .frame(let frame):
             do throws(V2DecodeError) {
+                if case .reconnect = try Common.Message(frame: frame) {
+                    return leaveUpstream(
+                        "the job declaration server asked to reconnect", .lost, at: now, into: &effects)
+                }
                 guard let message = try JobDeclaration.Message(frame: frame) else { return }
                 handle(message, at: now, into: &effects)
             } catch {

@@ -29,6 +29,13 @@ public struct JobDeclarationClientSnapshot: Sendable, Equatable {
     public var isSolo: Bool
     /// The pool's id and target of the one channel.
     public var channelID: UInt32?
+    /// Its account, and its place in the list of pools.
+    public var identity: String?
+    public var choice: Int?
+    /// Hashes per second that the pool was told.
+    public var nominalHashRate: Double?
+    public var extranoncePrefix: [UInt8]
+    public var extranonceSize: Int
     public var target: Target?
     public var tokens: Int
     public var declarations: Int
@@ -41,7 +48,10 @@ extension JobDeclarationClientMachine {
         JobDeclarationClientSnapshot(
             totals: totals, devices: devices.snapshot(at: now), isTemplateProviderReady: provider.isReady,
             pool: footing == .pool ? poolEndpoint : nil, isSolo: footing == .solo,
-            channelID: upstream?.channel?.id, target: upstream?.channel?.target,
+            channelID: upstream?.channel?.id, identity: upstream?.terms.userIdentity,
+            choice: upstream?.choice, nominalHashRate: upstream?.channel?.announced,
+            extranoncePrefix: upstream?.channel?.extranoncePrefix ?? [],
+            extranonceSize: upstream?.channel?.extranonceSize ?? 0, target: upstream?.channel?.target,
             tokens: upstream?.tokens.count ?? 0, declarations: declarations.count,
             transactionSets: transactions.count)
     }

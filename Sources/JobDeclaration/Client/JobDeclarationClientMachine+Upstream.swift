@@ -21,18 +21,37 @@ extension JobDeclarationClientMachine {
 
     mutating func poolOpened(_ id: ConnectionID) {
         guard let upstream else { return }
-        pool.opened(
-            id, setup: setup(.mining, flags: Mining.SetupFlags.requiresWorkSelection, poolEndpoint),
-            expecting: upstream.terms.poolAuthority, secrets: &secrets,
+        var link = pool
+        open(&link, id, at: poolEndpoint, of: upstream.terms)
+        pool = link
+    }
+
+    /// Noise and SetupConnection towards a pool.
+    mutating func open(
+        _ link: inout V2ClientLink, _ id: ConnectionID, at endpoint: Endpoint,
+        of terms: JobDeclarationUpstream
+    ) {
+        link.opened(
+            id, setup: setup(.mining, flags: Mining.SetupFlags.requiresWorkSelection, endpoint),
+            expecting: terms.poolAuthority, secrets: &secrets,
             maximumPayload: V2Limits.payloadFromMiningServerMax)
     }
 
     mutating func serverOpened(_ id: ConnectionID) {
         guard let upstream else { return }
+        var link = server
+        open(&link, id, of: upstream.terms)
+        server = link
+    }
+
+    /// The same towards a job declaration server.
+    mutating func open(
+        _ link: inout V2ClientLink, _ id: ConnectionID, of terms: JobDeclarationUpstream
+    ) {
         let flags = configuration.mode == .fullTemplate ? JobDeclaration.SetupFlags.declareTxData : 0
-        server.opened(
-            id, setup: setup(.jobDeclaration, flags: flags, upstream.terms.server),
-            expecting: upstream.terms.serverAuthority, secrets: &secrets,
+        link.opened(
+            id, setup: setup(.jobDeclaration, flags: flags, terms.server),
+            expecting: terms.serverAuthority, secrets: &secrets,
             maximumPayload: configuration.limits.frameFromServer)
     }
 
@@ -48,8 +67,11 @@ extension JobDeclarationClientMachine {
         case .frame(let frame):
             do throws(V2DecodeError) {
                 if let message = try Common.Message(frame: frame) {
-                    if case .reconnect(let reconnect) = message {
-                        follow(reconnect, at: now, into: &effects)
+                    switch message {
+                    case .reconnect(let reconnect): follow(reconnect, at: now, into: &effects)
+                    // It resets what was agreed on about extensions (SV2 section 3.6.4), and none is asked for here.
+                    case .channelEndpointChanged: break
+                    case .setupConnection, .setupConnectionSuccess, .setupConnectionError: break
                     }
                 } else if let message = try Mining.Message(frame: frame) {
                     handle(message, at: now, into: &effects)
@@ -93,7 +115,8 @@ extension JobDeclarationClientMachine {
         case .setExtranoncePrefix(let change) where change.channelID == channel.id:
             prefixArrived(change.extranoncePrefix, at: now, into: &effects)
         case .closeChannel(let closing) where isOurs(closing.channelID):
-            leaveUpstream("the pool closed the channel: \(closing.reasonCode)", at: now, into: &effects)
+            leaveUpstream(
+                "the pool closed the channel: \(closing.reasonCode)", .lost, at: now, into: &effects)
         case .setCustomMiningJobSuccess(let answer): acknowledged(answer, at: now, into: &effects)
         case .setCustomMiningJobError(let answer):
             refused(code: answer.errorCode, at: now, into: &effects) { phase in
@@ -133,6 +156,8 @@ extension JobDeclarationClientMachine {
         if pool.isReady, upstream.opening == nil, upstream.rewards != nil { timers.stop(.upstream) }
         guard let channel = upstream.channel, let rewards = upstream.rewards else { return }
         self.upstream?.isServing = true
+        servingSince = now
+        scheduleReturn(at: now)
         effects.observe(
             .upstream(.serving(poolEndpoint, identity: upstream.terms.userIdentity)))
         footing = .pool
@@ -230,15 +255,23 @@ extension JobDeclarationClientMachine {
             host: message.newHost.isEmpty ? place.host : message.newHost,
             port: message.newPort == 0 ? place.port : message.newPort)
         let index = configuration.upstreams.firstIndex(of: terms) ?? choice
-        leaveUpstream("the pool asked to reconnect", at: now, into: &effects)
+        leaveUpstream("the pool asked to reconnect", .lost, at: now, into: &effects)
         choice = index
         redirect = moved
         timers.set(.dialUpstream, now)
     }
 
     /// Gives the pool up. Devices keep their connections and work for the miner until another one is reached.
-    mutating func leaveUpstream(_ why: String, at now: Instant, into effects: inout Effects) {
-        guard upstream != nil else { return }
+    mutating func leaveUpstream(
+        _ why: String, _ cause: Leaving = .fault, at now: Instant, into effects: inout Effects
+    ) {
+        guard let left = upstream else { return }
+        if left.isServing, now - servingSince >= configuration.limits.steady { returns = 0 }
+        faulty.removeAll { $0.index == left.choice }
+        if cause == .fault { faulty.append((left.choice, now + configuration.limits.shunned)) }
+        isChosen = cause == .wish
+        dropProbe(into: &effects)
+        timers.stop(.seekPreferred)
         effects.observe(.upstream(.left(poolEndpoint, reason: why)))
         pool.leave(why, into: &effects)
         server.leave(why, into: &effects)

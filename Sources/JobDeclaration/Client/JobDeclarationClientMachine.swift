@@ -30,6 +30,8 @@ public struct JobDeclarationClientMachine: Machine {
         case refreshJob
         /// The template provider forgot what devices work on.
         case freshTemplate
+        /// Time to ask whether a pool of more preference serves again, and its answer is overdue.
+        case seekPreferred, preferred
     }
 
     /// Whom the devices work for.
@@ -69,6 +71,15 @@ public struct JobDeclarationClientMachine: Machine {
     /// Rounds through the list since a pool last took a job.
     var rounds = 0
     var redirect: Endpoint?
+    /// A pool of more preference that is being tried while another one serves.
+    var probe: PreferenceProbe?
+    /// Attempts to return since a pool last served steadily.
+    var returns = 0
+    var servingSince = Instant.start
+    /// Pools that were left for a fault, and until when nobody returns to them; at most one entry for each.
+    var faulty: [(index: Int, until: Instant)] = []
+    /// An operator chose the present pool: nobody returns from it.
+    var isChosen = false
     /// Ascending by job.
     var declarations: [CustomJob] = []
 
@@ -128,6 +139,8 @@ public struct JobDeclarationClientMachine: Machine {
                 poolOpened(id)
             } else if attempt == server.attempt {
                 serverOpened(id)
+            } else if probeOpened(attempt, id) {
+                break
             } else {
                 effects.close(id, .closed("no longer wanted"))
             }
@@ -158,6 +171,8 @@ public struct JobDeclarationClientMachine: Machine {
                 handleServer(current, at: now, into: &effects)
                 event = server.next()
             }
+        } else if probe?.isOn(id) == true {
+            probeReceived(bytes, on: id, at: now, into: &effects)
         } else {
             withDevices(at: now, into: &effects) { $0.bytesReceived(bytes, on: id, at: now, into: &$1) }
         }
@@ -173,10 +188,12 @@ public struct JobDeclarationClientMachine: Machine {
             providerLost(reason, at: now, into: &effects)
         } else if id == pool.connection {
             pool.lost()
-            leaveUpstream("the pool is gone: \(reason)", at: now, into: &effects)
+            leaveUpstream("the pool is gone: \(reason)", .lost, at: now, into: &effects)
         } else if id == server.connection {
             server.lost()
-            leaveUpstream("the job declaration server is gone: \(reason)", at: now, into: &effects)
+            leaveUpstream("the job declaration server is gone: \(reason)", .lost, at: now, into: &effects)
+        } else if probe?.isOn(id) == true {
+            probeFailed(at: now, into: &effects)
         } else {
             withDevices(at: now, into: &effects) {
                 $0.connectionClosed(id, reason: reason, at: now, into: &$1)
@@ -192,9 +209,12 @@ public struct JobDeclarationClientMachine: Machine {
         if dial == provider.attempt {
             providerLost(reason, at: now, into: &effects)
         } else if dial == pool.attempt {
-            leaveUpstream("the pool cannot be reached: \(reason)", at: now, into: &effects)
+            leaveUpstream("the pool cannot be reached: \(reason)", .lost, at: now, into: &effects)
         } else if dial == server.attempt {
-            leaveUpstream("the job declaration server cannot be reached: \(reason)", at: now, into: &effects)
+            leaveUpstream(
+                "the job declaration server cannot be reached: \(reason)", .lost, at: now, into: &effects)
+        } else if let probe, dial == probe.pool.attempt || dial == probe.server.attempt {
+            probeFailed(at: now, into: &effects)
         }
         flush(into: &effects)
     }
@@ -212,7 +232,10 @@ public struct JobDeclarationClientMachine: Machine {
         case .refreshJob:
             withDevices(at: now, into: &effects) { $0.handle(.refreshJob, at: now, into: &$1) }
         case .nextUpstream:
-            leaveUpstream("the operator asked for the next pool", at: now, into: &effects)
+            leaveUpstream("the operator asked for the next pool", .wish, at: now, into: &effects)
+        case .useUpstream(let index): use(index, at: now, into: &effects)
+        case .devices(let command):
+            withDevices(at: now, into: &effects) { $0.handle(command, at: now, into: &$1) }
         }
         flush(into: &effects)
     }
@@ -233,6 +256,8 @@ public struct JobDeclarationClientMachine: Machine {
             case .answers: checkAnswers(at: now, into: &effects)
             case .doubt: resolveDoubts(at: now, into: &effects)
             case .updateChannel: updateChannel(at: now)
+            case .seekPreferred: seekPreferred(at: now, into: &effects)
+            case .preferred: probeFailed(at: now, into: &effects)
             case .freshTemplate: demandTemplate(at: now)
             case .refreshJob:
                 withDevices(at: now, into: &effects) { $0.handle(.refreshJob, at: now, into: &$1) }
@@ -251,5 +276,7 @@ public struct JobDeclarationClientMachine: Machine {
         provider.flush(into: &effects)
         pool.flush(into: &effects)
         server.flush(into: &effects)
+        probe?.pool.flush(into: &effects)
+        probe?.server.flush(into: &effects)
     }
 }

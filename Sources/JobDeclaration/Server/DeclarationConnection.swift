@@ -20,7 +20,18 @@ struct DeclarationConnection: Sendable {
     struct Unused: Sendable, Equatable {
         var serial: [UInt8]
         var expires: UInt32
+        /// Digest of the account that it was given out to.
+        var identity: [UInt8]
     }
+
+    let address: String
+    /// Of SetupConnection.
+    var vendor = ""
+    /// The account of the last token.
+    var identity = ""
+    var tokensAllocated: UInt64 = 0
+    var jobsDeclared: UInt64 = 0
+    var jobsRefused: UInt64 = 0
 
     var link: V2Connection
     var phase = Phase.handshaking
@@ -37,7 +48,8 @@ struct DeclarationConnection: Sendable {
     var solutions = 0
     var solutionTip: Hash256?
 
-    init(link: V2Connection, at now: Instant) {
+    init(link: V2Connection, address: String, at now: Instant) {
+        self.address = address
         self.link = link
         windowStart = now
     }

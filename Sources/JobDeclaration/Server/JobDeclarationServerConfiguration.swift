@@ -80,4 +80,12 @@ public enum JobDeclarationServerCommand: Sendable, Equatable {
     case setNodeCredentials(String)
     /// Other outputs for tokens from here on.
     case setPayout(CoinbasePayout)
+    /// Let nobody new in and send everybody away (Reconnect; an empty host or port 0: the same); who is still there
+    /// after `grace` is closed. Jobs that were declared stay, so that their blocks are still made.
+    case drain(host: String, port: UInt16, grace: Interval)
+    /// Let new connections in again.
+    case resume
+    /// Take back the tokens of an account that are not used yet. In full-template mode a DeclareMiningJob with one of
+    /// them is refused; a coinbase-only token is the pool's to judge and holds until it expires.
+    case revokeTokens(identity: String)
 }

@@ -13,6 +13,10 @@ extension JobDeclarationServerMachine {
             effects.close(id, .closed("connection limit of \(limits.connections) reached"))
             return
         }
+        if isDraining {
+            effects.close(id, .closed("draining"))
+            return
+        }
         let unixTime = clock.unixSeconds(at: now)
         if unixTime >= credentialsRenewAt {
             (credentials, credentialsRenewAt) = JobDeclarationServerMachine.issueCredentials(
@@ -20,7 +24,7 @@ extension JobDeclarationServerMachine {
         }
         let link = V2Connection.responder(
             credentials: credentials, secrets: &secrets, maximumPayload: limits.frameBeforeSetup)
-        connections[id] = DeclarationConnection(link: link, at: now)
+        connections[id] = DeclarationConnection(link: link, address: address, at: now)
         timers.set(.connection(id), now + limits.handshakeDeadline)
         effects.observe(.connectionOpened(id, from: address))
     }
@@ -95,6 +99,7 @@ extension JobDeclarationServerMachine {
         }
         let isFullTemplate = message.flags & JobDeclaration.SetupFlags.declareTxData != 0
         connections[id]!.phase = isFullTemplate ? .fullTemplate : .coinbaseOnly
+        connections[id]!.vendor = message.vendor
         connections[id]!.link.maximumPayload = configuration.limits.frameAfterSetup
         connections[id]!.link.send(
             Common.SetupConnectionSuccess(usedVersion: v2ProtocolVersion, flags: 0), into: &out)
@@ -157,6 +162,7 @@ extension JobDeclarationServerMachine {
         dropState(of: id)
         connections[id] = nil
         effects.observe(.connectionClosed(id, reason: reason))
+        if isDraining, connections.isEmpty { effects.observe(.drained) }
     }
 
     /// Tokens and declarations end with their connection. Declared jobs stay: the pool may still find their block.

@@ -40,7 +40,8 @@ extension JobDeclarationServerMachine {
         }
         let declaration = Declaration(
             key: DeclarationKey(connection: id, number: nextDeclaration), requestID: message.requestID,
-            token: .init(serial: token.serial, expires: token.expires), identity: token.identity,
+            token: .init(serial: token.serial, expires: token.expires, identity: token.identity),
+            identity: token.identity,
             poolOutputs: token.poolOutputs, version: message.version, coinbase: coinbase,
             wtxids: message.wtxidList)
         nextDeclaration += 1
@@ -229,6 +230,7 @@ extension JobDeclarationServerMachine {
                 serial: token.serial, connection: id, coinbase: coinbase, transactions: transactions,
                 merklePath: path, prevHash: tip.prevHash, bits: tip.bits, bytes: declaration.bytes))
         jobsDeclared += 1
+        connections[id]!.jobsDeclared += 1
         connections[id]!.link.send(
             JobDeclaration.DeclareMiningJobSuccess(
                 requestID: declaration.requestID, newMiningJobToken: token.bytes(under: secret)), into: &out)
@@ -278,6 +280,7 @@ extension JobDeclarationServerMachine {
         into effects: inout Effects
     ) {
         jobsRefused += 1
+        connections[id]!.jobsRefused += 1
         // Details may be the node's words; only printable characters go on the wire (SV2 section 3.5).
         let printable = details.utf8.filter { (0x20...0x7e).contains($0) }.prefix(255)
         connections[id]!.link.send(

@@ -45,9 +45,12 @@ extension JobDeclarationServerMachine {
             if connections[id]!.tokens.count >= configuration.limits.tokensPerConnection {
                 connections[id]!.tokens.removeFirst()
             }
-            connections[id]!.tokens.append(.init(serial: token.serial, expires: token.expires))
+            connections[id]!.tokens.append(
+                .init(serial: token.serial, expires: token.expires, identity: token.identity))
         }
         tokensAllocated += 1
+        connections[id]!.tokensAllocated += 1
+        connections[id]!.identity = message.userIdentifier
         connections[id]!.link.send(
             JobDeclaration.AllocateMiningJobTokenSuccess(
                 requestID: message.requestID, miningJobToken: token.bytes(under: secret),

@@ -24,6 +24,8 @@ public struct JobDeclarationServerMachine: Machine {
         case retry(NodeWay)
         case poll
         case mempool
+        /// The grace of a drain is over.
+        case drained
     }
 
     var configuration: JobDeclarationServerConfiguration
@@ -32,7 +34,7 @@ public struct JobDeclarationServerMachine: Machine {
     var credentials: NoiseCredentials
     var credentialsRenewAt: UInt32
 
-    /// Looked up, never walked.
+    /// Looked up; walked in the order of the ids, and only where an operator asks.
     var connections: [ConnectionID: DeclarationConnection] = [:]
     /// Connections with held allocations, in the order of the first of them.
     var waiting: [ConnectionID] = []
@@ -57,6 +59,7 @@ public struct JobDeclarationServerMachine: Machine {
     var submitted: [Hash256] = []
 
     var timers = TimerQueue<Timer>()
+    var isDraining = false
     var nextDeclaration: UInt64 = 1
     var tokensAllocated: UInt64 = 0
     var jobsDeclared: UInt64 = 0
@@ -135,6 +138,12 @@ public struct JobDeclarationServerMachine: Machine {
         case .solution(let solution): solve(solution, at: now, into: &effects)
         case .setNodeCredentials(let text): configuration.node?.credentials = text
         case .setPayout(let payout): configuration.payout = payout
+        case .drain(let host, let port, let grace):
+            drain(host: host, port: port, grace: grace, at: now, into: &effects)
+        case .resume:
+            isDraining = false
+            timers.stop(.drained)
+        case .revokeTokens(let identity): revokeTokens(of: identity, into: &effects)
         }
     }
 
@@ -149,6 +158,7 @@ public struct JobDeclarationServerMachine: Machine {
             case .retry(let way):
                 links[way.rawValue].phase = .idle
                 pump(way, at: now, into: &effects)
+            case .drained: drainOverdue(into: &effects)
             case .poll: pollNode(at: now, into: &effects)
             case .mempool: lookThroughMempool(at: now, into: &effects)
             }
@@ -175,15 +185,5 @@ public struct JobDeclarationServerMachine: Machine {
             authority: configuration.authority, staticKey: configuration.staticKey, validFrom: unixTime,
             notValidAfter: overflow ? .max : end)
         return (credentials, overflow ? .max : unixTime + validity / 2)
-    }
-
-    /// Everything visible.
-    public var snapshot: JobDeclarationServerSnapshot {
-        JobDeclarationServerSnapshot(
-            connections: connections.count, tokensAllocated: tokensAllocated,
-            declarationsPending: underWay.count, jobsDeclared: jobsDeclared, jobsRefused: jobsRefused,
-            jobsHeld: jobs.count, jobBytes: heldBytes, mirroredTransactions: mirror.count,
-            mirroredBytes: mirror.bytes, tip: tip?.prevHash, blocksSubmitted: blocksSubmitted,
-            isNodeReady: isNodeReady)
     }
 }

@@ -7,6 +7,12 @@ public enum JobDeclarationServerObservation: Sendable, Equatable {
     case connectionReady(ConnectionID, vendor: String, isFullTemplate: Bool)
     case connectionClosed(ConnectionID, reason: CloseReason)
     case setupRefused(ConnectionID, code: String)
+    /// Reconnect was sent to so many connections, and nobody new is let in.
+    case draining(connections: Int)
+    /// The last connection of a draining server is gone.
+    case drained
+    /// So many unused tokens of an account hold no more.
+    case tokensRevoked(identity: String, count: Int)
     case tokenAllocated(ConnectionID, identity: String)
     /// Transactions that neither the mempool nor the declaration's forerunners held were asked for.
     case transactionsAsked(ConnectionID, requestID: UInt32, count: Int)
@@ -45,4 +51,33 @@ public struct JobDeclarationServerSnapshot: Sendable, Equatable {
     public var tip: Hash256?
     public var blocksSubmitted: UInt64
     public var isNodeReady: Bool
+    public var isDraining: Bool
+    /// Ascending by id.
+    public var clients: [Client]
+    /// Declared jobs that a solution can still name, the newest last.
+    public var jobs: [Job]
+
+    /// A connection.
+    public struct Client: Sendable, Equatable {
+        public var id: ConnectionID
+        public var address: String
+        public var vendor: String
+        /// Nil before SetupConnection was answered.
+        public var isFullTemplate: Bool?
+        /// The account of its last token; empty before one.
+        public var identity: String
+        public var tokensUnused: Int
+        public var tokensAllocated: UInt64
+        public var declarationsPending: Int
+        public var jobsDeclared: UInt64
+        public var jobsRefused: UInt64
+    }
+
+    public struct Job: Sendable, Equatable {
+        public var connection: ConnectionID
+        public var prevHash: Hash256
+        /// Without the coinbase.
+        public var transactions: Int
+        public var bytes: Int
+    }
 }

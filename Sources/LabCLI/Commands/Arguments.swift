@@ -123,16 +123,28 @@ struct DurationArgument: ExpressibleByArgument, Sendable {
 }
 
 enum Payout {
-    /// The script of an address on the lab's networks or of a descriptor; of a ranged one the first.
+    /// The script of an address or of a descriptor; of a ranged one the first. Regtest's and labnet's addresses come
+    /// first; those of other networks are taken too, because a template provider may serve any.
     static func script(_ text: String?) throws -> Script? {
         guard let text else { return nil }
-        if let address = Address(text, network: .regtest) { return address.scriptPubKey }
+        let networks: [AddressNetwork] = [.regtest, .testnet, .mainnet]
+        for network in networks {
+            if let address = Address(text, network: network) { return address.scriptPubKey }
+        }
         guard text.contains("(") else {
             throw CommandFault(
-                "\(text) is no regtest address (bcrt1…, m…, n… or 2…) and no descriptor such as addr(…)")
+                "\(text) is no address (bcrt1…, tb1…, bc1…, m…, n…, 2…, 1… or 3…) and no descriptor such as "
+                    + "addr(…)")
         }
         do {
-            let descriptor = try OutputDescriptor.parseSingle(text, network: .regtest)
+            let others = networks.dropFirst().lazy.compactMap {
+                try? OutputDescriptor.parseSingle(text, network: $0)
+            }
+            let descriptor: OutputDescriptor
+            do { descriptor = try OutputDescriptor.parseSingle(text, network: .regtest) } catch {
+                guard let other = others.first else { throw error }
+                descriptor = other
+            }
             guard let scripts = DescriptorExpander(descriptor)?.expand(at: 0)?.scripts, scripts.count == 1
             else {
                 throw CommandFault("\(text) does not say one script; a hardened step needs the private key")

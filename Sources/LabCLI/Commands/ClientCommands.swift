@@ -21,8 +21,8 @@ struct ExplorerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let explorer = try await ExplorerTask(
-            ExplorerConfiguration(host: bind, port: Int(port), node: try rpc.endpoint()))
+        let explorer = try await HTTPTask(
+            explorer: ExplorerConfiguration(host: bind, port: Int(port), node: try rpc.endpoint()))
         Output.line("explorer http://\(bind):\(explorer.port)")
         _ = await stop.wait()
         await explorer.stop()

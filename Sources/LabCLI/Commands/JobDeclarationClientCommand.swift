@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bitcoin
+import Experiments
 import JobDeclaration
 import Pool
 import Runtime
@@ -25,6 +26,7 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
               lab jdc --mode COINBASEONLY --pool stratum2+tcp://127.0.0.1:34254/KEY \\
                 --jds stratum2+tcp://127.0.0.1:34264/KEY
               lab jdc --mode SOLOMINING --payout bcrt1q…
+              lab jdc --config jdc-config.toml --api-port 9091 --api-token secret
             """)
 
     @OptionGroup var role: RoleOptions
@@ -56,11 +58,13 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
         name: [.customLong("reserved-downstream-rollable-extranonce-size")],
         help: "Bytes that a device rolls, 2 to 16.")
     var rollableExtranonceSize = 8
-    @Option(help: "How long a certificate is good, in seconds.") var certValiditySec: UInt64 = 3_600
+    @OptionGroup var authority: AuthorityOptions
     @Option(
         name: [.customLong("signature"), .customLong("jdc-signature")],
         help: "Text in the coinbase, at most 61 bytes.")
     var signature = "/mining-lab/"
+    @OptionGroup var api: OperationsOptions
+    @OptionGroup var logging: LogOptions
 
     func validate() throws {
         guard mode == .solo || !pool.isEmpty else {
@@ -85,30 +89,56 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
         guard (2...16).contains(rollableExtranonceSize) else {
             throw ValidationError("--reserved-downstream-rollable-extranonce-size must be 2 to 16")
         }
-        guard certValiditySec >= 60, certValiditySec <= 315_360_000 else {
-            throw ValidationError("--cert-validity-sec must be from 60 to 315360000")
-        }
     }
 
     func run() async throws {
         let stop = StopSignal()
-        let log = EventLog(prints: true)
+        let log = try logging.log()
         let runtime = LabRuntime(threads: 1)
         let directory = try role.directory("jdc")
+        let keys = try KeyRing(directory)
+        let journal = RoleJournal(clock: runtime.world.wallClock, isOn: api.isWanted)
         let client = try await JobDeclarationClientService.start(
-            try settings(), runtime: runtime, keys: KeyRing(directory)
-        ) { observation, _ in JobDeclarationClientLines.note(observation, in: log) }
+            try settings(keys), runtime: runtime, keys: keys
+        ) { observation, now in
+            JobDeclarationClientLines.note(observation, in: log)
+            if case .devices(let observation) = observation { journal.pool(observation, at: now) }
+            log.debug("\(observation)")
+        }
         let whom = mode == .solo ? "solo" : pool.map { "\($0.endpoint)" }.joined(separator: ", ")
         log.note("jdc \(client.url) -> \(whom)")
+        let reload = try JobDeclarationClientCommand.reload(client, log: log)
+        let hangUp = HangUpSignal(reload)
+        let operations = try await api.serve(
+            JobDeclarationClientOperations(
+                client: client, pools: mode == .solo ? [] : pool.map(\.endpoint), journal: journal,
+                reload: reload), log: log)
         await RoleRunner.run(log, until: stop) {
+            await operations?.stop()
             if let totals = try? await client.host.query({ $0.totals }) {
                 JobDeclarationClientLines.note(totals, in: log)
             }
             await client.stop()
         }
+        withExtendedLifetime(hangUp) {}
     }
 
-    private func settings() throws -> JobDeclarationClientSettings {
+    /// What a running client takes anew; it goes to the side of the devices.
+    static func reload(_ client: JobDeclarationClientService, log: EventLog) throws -> ReloadCall {
+        let options: Set = ["shares-per-minute", "log-level"]
+        return try ReloadCall(JobDeclarationClientCommand.self, takes: options, log: log) {
+            command, changed in
+            if changed.contains("log-level") { log.level = command.logging.logLevel }
+            if changed.contains("shares-per-minute") {
+                var change = PoolChange()
+                change.sharesPerMinute = command.sharesPerMinute
+                client.host.send(.devices(.change(change)))
+            }
+            return [:]
+        }
+    }
+
+    private func settings(_ keys: KeyRing) throws -> JobDeclarationClientSettings {
         var settings = JobDeclarationClientSettings(templates: templates)
         settings.host = role.bind
         settings.port = port
@@ -124,8 +154,49 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
         settings.sharesPerMinute = sharesPerMinute
         settings.shareBatchSize = shareBatchSize
         settings.rollableExtranonceSize = rollableExtranonceSize
-        settings.certificateValidity = .seconds(certValiditySec)
+        settings.certificateValidity = authority.validity
+        settings.authority = try authority.key(keys, "jdc authority")
         settings.signature = signature
         return settings
+    }
+}
+
+extension JobDeclarationClientCommand: ForeignKeys {
+    /// The reference client's keys (its `jdc-config.toml`) as this command's options.
+    static func options(for entry: SettingsFile.Entry, among entries: [SettingsFile.Entry]) -> [String]? {
+        let parts = entry.path.split(separator: ".").map(String.init)
+        switch parts[0] {
+        case "listening_address": return ReferenceKeys.listen(entry)
+        case "coinbase_reward_script": return ["--payout=\(entry.text)"]
+        // Extensions end here on both sides, so there is nothing to say about them.
+        case "supported_extensions", "required_extensions": return []
+        // Said for each pool, below.
+        case "user_identity" where entries.contains { $0.path.hasPrefix("upstreams.") }: return []
+        case "upstreams" where parts.count == 3 && parts[2] == "pool_address":
+            return upstream(parts[1], pool: entry.text, entries)
+        case "upstreams"
+        where parts.count == 3
+            && ["pool_port", "jds_address", "jds_port", "authority_pubkey", "user_identity"].contains(
+                parts[2]):
+            return []
+        default: return ReferenceKeys.options(for: entry)
+        }
+    }
+
+    static func refusal(of entry: SettingsFile.Entry) -> String? { ReferenceKeys.refusal(of: entry) }
+
+    private static func upstream(
+        _ number: String, pool: String, _ entries: [SettingsFile.Entry]
+    ) -> [String] {
+        func value(_ key: String) -> String? {
+            entries.first { $0.path == "upstreams.\(number).\(key)" }?.text
+        }
+        let key = value("authority_pubkey").map { "/\($0)" } ?? ""
+        let own = value("user_identity") ?? entries.first { $0.path == "user_identity" }?.text
+        let pool = Endpoint(host: pool, port: UInt16(value("pool_port") ?? "") ?? 34_254)
+        let server = Endpoint(
+            host: value("jds_address") ?? pool.host, port: UInt16(value("jds_port") ?? "") ?? 34_264)
+        return ["--pool=stratum2+tcp://\(pool)\(key)", "--jds=stratum2+tcp://\(server)\(key)"]
+            + (own.map { ["--user-identity=\($0)"] } ?? [])
     }
 }

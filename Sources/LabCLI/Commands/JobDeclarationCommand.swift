@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bitcoin
+import Experiments
 import Foundation
 import JobDeclaration
 import Pool
@@ -55,6 +56,7 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
             Examples:
               lab jds --jds-secret 5e… --payout bcrt1q… --core-rpc-url http://127.0.0.1:18443
               lab jds --config jds-config.toml
+              LAB_JDS_JDS_SECRET=5e… lab jds --payout bcrt1q… --api-port 9091 --api-token secret
             """)
 
     @OptionGroup var role: RoleOptions
@@ -64,19 +66,14 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
     @Option(help: "Address and port in one, instead of --bind and --port.") var listenJdAddress: Endpoint?
     @OptionGroup var node: CoreRPCOptions
     @Option(help: "What tokens are sealed with; the pool needs the same.") var jdsSecret: String?
-    @Option(help: "The authority's secret key; without one a key of the data directory.")
-    var authoritySecretKey: String?
-    @Option(help: "Its public key, only to see that the two belong together.")
-    var authorityPublicKey: AuthorityPublicKey?
-    @Option(help: "How long a certificate is good, in seconds.") var certValiditySec: UInt64 = 3_600
+    @OptionGroup var authority: AuthorityOptions
     @Option(help: "The address that rewards go to: the pool's.") var payout: String?
-    @Option(help: "The same as a descriptor: addr(ADDRESS).") var coinbaseRewardScript: String?
+    @Option(help: "The same as a descriptor: addr(ADDRESS), wpkh(KEY).") var coinbaseRewardScript: String?
     @Flag(help: "Refuse coinbase-only clients.") var fullTemplateModeRequired = false
+    @OptionGroup var api: OperationsOptions
+    @OptionGroup var logging: LogOptions
 
     func validate() throws {
-        guard (1...31_536_000).contains(certValiditySec) else {
-            throw ValidationError("--cert-validity-sec must be from 1 to 31536000")
-        }
         if fullTemplateModeRequired, node.coreRpcUrl == nil {
             throw ValidationError(
                 "--full-template-mode-required needs --core-rpc-url: a node judges templates")
@@ -85,56 +82,86 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let log = EventLog(prints: true)
+        let log = try logging.log()
         let runtime = LabRuntime(threads: 1)
         let keys = try KeyRing(try role.directory("jds"))
-        let authority = try authorityKey(keys)
+        let authority = try self.authority.key(keys, "jds authority")
         var settings = JobDeclarationSettings(host: role.bind, port: port, node: try node.node())
         if let listenJdAddress {
             (settings.host, settings.port) = (listenJdAddress.host, listenJdAddress.port)
         }
         settings.cookiePath = node.coreRpcCookie
-        settings.certificateValidity = .seconds(certValiditySec)
+        settings.certificateValidity = self.authority.validity
         if fullTemplateModeRequired { settings.modes = .fullTemplate }
         let secret = jdsSecret.map { TokenSecret(Array($0.utf8)) } ?? TokenSecret(authority: authority.secret)
+        let journal = RoleJournal(clock: runtime.world.wallClock, isOn: api.isWanted)
         let server = try await JobDeclarationService.start(
             settings, authority: authority, staticKey: keys.secretKey("jds static"), secret: secret,
             payout: CoinbasePayout(scripts: [try payoutScript()]), runtime: runtime
-        ) { observation, _ in JobDeclarationLines.note(observation, in: log) }
+        ) { observation, now in
+            JobDeclarationLines.note(observation, in: log)
+            journal.jobDeclarationServer(observation, at: now)
+            log.debug("\(observation)")
+        }
         log.note("job declaration server \(server.url)")
-        if jdsSecret == nil, authoritySecretKey == nil {
+        if jdsSecret == nil, self.authority.authoritySecretKey == nil {
             log.note("without --jds-secret no pool takes these tokens")
         }
-        await RoleRunner.run(log, until: stop) { await server.stop() }
+        let reload = try JobDeclarationServerCommand.reload(server, log: log)
+        let hangUp = HangUpSignal(reload)
+        let operations = try await api.serve(
+            JobDeclarationOperations(server: server, journal: journal, reload: reload), log: log)
+        await RoleRunner.run(log, until: stop) {
+            await operations?.stop()
+            await server.stop()
+        }
+        withExtendedLifetime(hangUp) {}
     }
 
-    private func authorityKey(_ keys: KeyRing) throws -> AuthoritySecretKey {
-        var authority = AuthoritySecretKey(keys.secretKey("jds authority"))
-        if let authoritySecretKey {
-            guard let given = AuthoritySecretKey(authoritySecretKey) else {
-                throw ValidationError("--authority-secret-key is no base58check text of 32 bytes")
+    /// What a running server takes anew. The payout is not among it: the pool must change it at the same moment.
+    static func reload(_ server: JobDeclarationService, log: EventLog) throws -> ReloadCall {
+        try ReloadCall(
+            JobDeclarationServerCommand.self, takes: ["log-level", "core-rpc-user", "core-rpc-pass"], log: log
+        ) { command, changed in
+            if changed.contains("log-level") { log.level = command.logging.logLevel }
+            if changed.contains("core-rpc-user") || changed.contains("core-rpc-pass") {
+                guard command.node.coreRpcCookie == nil else {
+                    let reason = "the cookie file is used"
+                    return ["core-rpc-user": reason, "core-rpc-pass": reason].filter {
+                        changed.contains($0.key)
+                    }
+                }
+                server.host.send(
+                    .setNodeCredentials("\(command.node.coreRpcUser):\(command.node.coreRpcPass)"))
             }
-            authority = given
+            return [:]
         }
-        if let authorityPublicKey, authorityPublicKey != authority.publicKey {
-            throw CommandFault(
-                "--authority-public-key is \(authorityPublicKey), the secret's is \(authority.publicKey)")
-        }
-        return authority
     }
 
     private func payoutScript() throws -> Script {
-        var text = payout
-        if let descriptor = coinbaseRewardScript {
-            let body = descriptor.split(separator: "#")[0]
-            guard body.hasPrefix("addr("), body.hasSuffix(")") else {
-                throw ValidationError("--coinbase-reward-script \(descriptor) is no addr(ADDRESS)")
-            }
-            text = String(body.dropFirst(5).dropLast())
-        }
+        let text = coinbaseRewardScript ?? payout
         guard let script = try Payout.script(text) else {
             throw ValidationError("--payout ADDRESS is needed: clients must pay the pool")
         }
         return script
     }
+}
+
+extension JobDeclarationServerCommand: ForeignKeys {
+    /// The reference server's keys (its `jds-config.toml`) as this command's options.
+    static func options(for entry: SettingsFile.Entry, among entries: [SettingsFile.Entry]) -> [String]? {
+        switch entry.path {
+        case "mempool_update_interval.value":
+            let unit = entries.first { $0.path == "mempool_update_interval.unit" }?.text ?? "secs"
+            let suffix = ["secs": "s", "millis": "ms", "mins": "m"][unit] ?? unit
+            return ["--mempool-update-interval=\(entry.text)\(suffix)"]
+        // Said with the value; and jobs are always answered when they are judged.
+        case "mempool_update_interval.unit", "async_mining_allowed": return []
+        // The node's port is a key of its own there, whatever the URL says.
+        case "core_rpc_url": return ["--core-rpc-url=\(entry.text)"]
+        default: return ReferenceKeys.options(for: entry)
+        }
+    }
+
+    static func refusal(of entry: SettingsFile.Entry) -> String? { ReferenceKeys.refusal(of: entry) }
 }

@@ -1,26 +1,7 @@
 import ArgumentParser
-import Bitcoin
 import Chain
-import Ledger
-import Pool
 import Runtime
 import SansIO
-import Stratum
-import Vardiff
-
-/// Options that every live role has.
-struct RoleOptions: ParsableArguments {
-    @Option(help: "The directory of state and keys, locked while in use.")
-    var data = LabRuntime.defaultData
-
-    @Option(help: "The address to listen on.")
-    var bind = "127.0.0.1"
-
-    @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
-    var config: String?
-
-    func directory(_ role: String) throws -> DataDirectory { try DataDirectory("\(data)/\(role)") }
-}
 
 /// Runs until a signal and then stops in order.
 enum RoleRunner {
@@ -77,110 +58,5 @@ struct NodeCommand: AsyncParsableCommand {
         log.note("templates \(node.templates), authority \(node.templateAuthority)")
         log.note("cookie \(node.cookiePath); height \(node.restoredHeight)")
         await RoleRunner.run(log, until: stop) { await node.stop() }
-    }
-}
-
-struct PoolCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "pool",
-        abstract: "Runs the Stratum V2 pool server.",
-        discussion: """
-            Examples:
-              lab pool --template-provider 127.0.0.1:8442
-              lab pool --template-provider 127.0.0.1:8442 --tp-key 9c… --shares-per-minute 20
-              lab pool --core-rpc-url http://127.0.0.1 --core-rpc-port 18443 --core-rpc-user lab --core-rpc-pass lab
-              lab pool --no-jds --jds-secret 5e…
-              lab pool --payout pplns --coinbase 'wpkh(tpub…/0/*)'
-
-            The books of users, workers, shares and blocks are shown by `lab ledger`.
-
-            Miners may bring their own jobs. The job declaration server in the pool serves coinbase-only clients; with a \
-            node's RPC port it takes whole templates too. With --no-jds it stands elsewhere (`lab jds`), and both need \
-            one --jds-secret; without that the pool takes no custom jobs.
-              lab pool --api-port 9090 --api-token secret
-              curl -H 'Authorization: Bearer secret' -d '{"host":"b.example","port":34254}' \\
-                http://127.0.0.1:9090/api/v1/control/drain
-            """)
-
-    @OptionGroup var role: RoleOptions
-    @Option(help: "Stratum V2 mining; 0 takes a free port.") var port: UInt16 = 34_254
-    @Flag(inversion: .prefixedNo, help: "Job declaration server in the pool.") var jds = true
-    @Option(help: "Job declaration server; 0 takes a free port.") var jdsPort: UInt16 = 34_264
-    @OptionGroup var node: CoreRPCOptions
-    @Option(help: "What tokens are sealed with; without one it follows from the authority key.")
-    var jdsSecret: String?
-    /// From before `lab jdc` was a role of its own; says nothing any more.
-    @Option(help: .hidden) var jdcPort: UInt16?
-    @Option(
-        name: [.customLong("template-provider"), .customLong("templates")],
-        help: "The template provider, ours or any other (sv2-tp with Bitcoin Core).")
-    var templates = Endpoint(host: "127.0.0.1", port: 8_442)
-    @Option(
-        name: [.customLong("tp-key"), .customLong("templates-authority")],
-        help: "Its authority key; without one its certificate is not checked.")
-    var templatesAuthority: AuthorityPublicKey?
-    @Option(
-        name: [.customLong("coinbase"), .customLong("coinbase-reward-script")],
-        help: "The address or descriptor that rewards go to; without one a key of the data directory.")
-    var coinbase: String?
-    @Option(
-        help: """
-            How rewards are divided. solo: identities that are addresses, sri/solo/ADDRESS/worker and \
-            sri/donate/PERCENT/ADDRESS/worker mine for themselves, all others for the pool.
-            """)
-    var payout = PayoutScheme.solo
-    @Flag(
-        help:
-            "Force the ledger to the disk before each acknowledgement: shares survive a power cut, at a cost."
-    )
-    var ledgerSync = false
-    @Option(help: "Shares per minute and channel that vardiff aims at.") var sharesPerMinute = 6.0
-    @Option(help: "Difficulty control: lab, or classic or ckpool as others have it; see lab vardiff.")
-    var vardiff = VardiffAlgorithm.lab
-    @Option(help: "Text in the coinbase, at most 61 bytes.") var signature = "/mining-lab/"
-    @OptionGroup var api: OperationsOptions
-
-    func validate() throws {
-        guard sharesPerMinute > 0, sharesPerMinute <= 6_000 else {
-            throw ValidationError("--shares-per-minute must be above 0 and at most 6000")
-        }
-    }
-
-    func run() async throws {
-        let stop = StopSignal()
-        let log = EventLog(prints: true)
-        let runtime = LabRuntime(threads: 1)
-        let directory = try role.directory("pool")
-        var settings = PoolSettings(templates: templates)
-        settings.host = role.bind
-        settings.port = port
-        settings.tokenSecret = jdsSecret.map { TokenSecret(Array($0.utf8)) }
-        settings.takesCustomJobs = jds || jdsSecret != nil
-        settings.jobDeclaration =
-            jds ? JobDeclarationSettings(host: role.bind, port: jdsPort, node: try node.node()) : nil
-        settings.templateAuthority = templatesAuthority
-        settings.coinbase = try Payout.script(coinbase)
-        settings.payout = payout
-        settings.forcesLedger = ledgerSync
-        settings.sharesPerMinute = sharesPerMinute
-        settings.vardiff = vardiff
-        settings.signature = signature
-        let observatory = Observatory(log: log, isPoolAlone: true)
-        let pool = try await PoolService.start(
-            settings, runtime: runtime, directory: directory, keys: KeyRing(directory),
-            declarationObserver: { observation, _ in JobDeclarationLines.note(observation, in: log) }
-        ) { observation, now in observatory.pool(observation, at: now) }
-        log.note("pool \(pool.url)")
-        if let declaration = pool.jobDeclarationServer {
-            log.note("job declaration server \(declaration.url)")
-        }
-        let operations = try await api.serve(PoolOperations(pool: pool), log: log)
-        await RoleRunner.run(log, until: stop) {
-            await operations?.stop()
-            await pool.stop()
-        }
-        let counts = observatory.counts
-        log.note(
-            "\(counts.accepted) shares accepted, \(counts.rejected) rejected, \(counts.blocksFound) blocks")
     }
 }

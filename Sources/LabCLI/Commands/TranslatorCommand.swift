@@ -26,6 +26,7 @@ struct TranslatorCommand: AsyncParsableCommand {
                 --pool stratum2+tcp://second:34254/KEY --user-identity me.too
               lab translator --tls-port 34443 --pool stratum2+tcp://127.0.0.1:34254/KEY
               lab translator --config tproxy-config.toml
+              LAB_TRANSLATOR_USER_IDENTITY=me lab translator --config tproxy-config.toml --api-port 9092
             """)
 
     @OptionGroup var role: RoleOptions
@@ -87,6 +88,8 @@ struct TranslatorCommand: AsyncParsableCommand {
         parsing: .singleValue,
         help: ArgumentHelp("Extensions without which a pool is left.", valueName: "number"))
     var requiredExtensions: [UInt16] = []
+    @OptionGroup var api: OperationsOptions
+    @OptionGroup var logging: LogOptions
 
     func validate() throws {
         guard !pool.isEmpty else { throw ValidationError("--pool stratum2+tcp://host:port/KEY is needed") }
@@ -134,23 +137,50 @@ struct TranslatorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let log = EventLog(prints: true)
+        let log = try logging.log()
         let runtime = LabRuntime(threads: 1)
+        let journal = RoleJournal(clock: runtime.world.wallClock, isOn: api.isWanted)
         let upstreams = pool.enumerated().map { index, url in
             TranslatorUpstream(url: url, userIdentity: identity.count > 1 ? identity[index] : identity.first)
         }
         let translator = try await TranslatorService.start(
             upstreams: upstreams, listen: Endpoint(host: role.bind, port: port), tls: try tls(),
             runtime: runtime, change: configure
-        ) { observation, _ in TranslatorLines.note(observation, in: log) }
+        ) { observation, now in
+            TranslatorLines.note(observation, in: log)
+            journal.translator(observation, at: now)
+            log.debug("\(observation)")
+        }
         let mode = aggregateChannels ? "one channel for all" : "a channel for each miner"
         log.note("translator stratum+tcp://\(translator.stratumV1) -> \(pool[0].endpoint), \(mode)")
         if let sealed = translator.stratumV1TLS { log.note("translator stratum+ssl://\(sealed)") }
+        let reload = try TranslatorCommand.reload(translator, log: log)
+        let hangUp = HangUpSignal(reload)
+        let operations = try await api.serve(
+            TranslatorOperations(translator: translator, journal: journal, reload: reload), log: log)
         await RoleRunner.run(log, until: stop) {
+            await operations?.stop()
             if let totals = try? await translator.host.query({ $0.snapshot.totals }) {
                 TranslatorLines.note(totals, in: log)
             }
             await translator.stop()
+        }
+        withExtendedLifetime(hangUp) {}
+    }
+
+    /// What a running translator takes anew.
+    static func reload(_ translator: TranslatorService, log: EventLog) throws -> ReloadCall {
+        let options: Set = ["shares-per-minute", "hash-rate", "job-keepalive-interval-secs", "log-level"]
+        return try ReloadCall(TranslatorCommand.self, takes: options, log: log) { command, changed in
+            var change = TranslatorChange()
+            if changed.contains("shares-per-minute") { change.sharesPerMinute = command.sharesPerMinute }
+            if changed.contains("hash-rate") { change.nominalHashRate = command.hashRate.hashesPerSecond }
+            if changed.contains("job-keepalive-interval-secs") {
+                change.keepAliveSeconds = command.jobKeepaliveIntervalSecs
+            }
+            if changed.contains("log-level") { log.level = command.logging.logLevel }
+            if change != TranslatorChange() { translator.host.send(.change(change)) }
+            return [:]
         }
     }
 
@@ -214,14 +244,14 @@ enum TranslatorLines {
 }
 
 extension TranslatorCommand: ForeignKeys {
+    static func refusal(of entry: SettingsFile.Entry) -> String? { ReferenceKeys.refusal(of: entry) }
+
     /// The reference translator's keys (its `tproxy-config.toml`) as this command's options.
     static func options(for entry: SettingsFile.Entry, among entries: [SettingsFile.Entry]) -> [String]? {
         let parts = entry.path.split(separator: ".").map(String.init)
         switch parts[0] {
         case "downstream_address": return ["--bind=\(entry.text)"]
         case "downstream_port": return ["--port=\(entry.text)"]
-        // There is one version; what the file says about it changes nothing.
-        case "max_supported_version", "min_supported_version": return []
         case "downstream_difficulty_config" where parts.count == 2:
             let name = parts[1].replacing("_", with: "-")
             if case .boolean(let isOn) = entry.value { return [isOn ? "--\(name)" : "--no-\(name)"] }
@@ -240,7 +270,7 @@ extension TranslatorCommand: ForeignKeys {
         case "upstreams"
         where parts.count == 3 && ["port", "authority_pubkey", "user_identity"].contains(parts[2]):
             return []
-        default: return nil
+        default: return ReferenceKeys.options(for: entry)
         }
     }
 }

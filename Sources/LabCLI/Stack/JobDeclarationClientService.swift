@@ -21,6 +21,8 @@ struct JobDeclarationClientSettings: Sendable {
     var rollableExtranonceSize = 8
     var certificateValidity = Interval.hours(1)
     var signature = "/mining-lab/"
+    /// Nil: a key of the data directory.
+    var authority: AuthoritySecretKey?
 }
 
 /// A job declaration client in the live world.
@@ -35,7 +37,7 @@ struct JobDeclarationClientService: Sendable {
         _ settings: JobDeclarationClientSettings, runtime: LabRuntime, keys: KeyRing,
         observer: @escaping @Sendable (JobDeclarationClientObservation, Instant) -> Void
     ) async throws -> JobDeclarationClientService {
-        let authority = AuthoritySecretKey(keys.secretKey("jdc authority"))
+        let authority = settings.authority ?? AuthoritySecretKey(keys.secretKey("jdc authority"))
         let payout = settings.payout ?? .p2wpkh(hash160(keys.secretKey("jdc payout").publicKey.bytes))
         var devices = PoolConfiguration(
             authority: authority, staticKey: keys.secretKey("jdc static"), clock: runtime.world.wallClock,

@@ -25,6 +25,7 @@ struct JobDeclarationService: Sendable {
     let host: MachineHost<JobDeclarationServerMachine>
     let endpoint: Endpoint
     let authority: AuthorityPublicKey
+    let hasNode: Bool
 
     var url: PoolURL { PoolURL(scheme: .stratumV2(authority: authority), endpoint: endpoint) }
 
@@ -49,7 +50,9 @@ struct JobDeclarationService: Sendable {
         let endpoint = try await host.listen(
             .jobDeclarationServer, on: Endpoint(host: settings.host, port: settings.port))
         host.start()
-        return JobDeclarationService(host: host, endpoint: endpoint, authority: authority.publicKey)
+        return JobDeclarationService(
+            host: host, endpoint: endpoint, authority: authority.publicKey,
+            hasNode: settings.node != nil)
     }
 
     func stop() async { await host.stop() }
@@ -90,6 +93,10 @@ enum JobDeclarationLines {
         case .solutionIgnored(_, let text): log.note("jds: solution ignored: \(text)")
         case .node(.ready): log.note("jds: node ready")
         case .node(.lost(let text)): log.note("jds: node lost: \(text)")
+        case .draining(let connections): log.note("jds: draining: \(connections) peers were sent away")
+        case .drained: log.note("jds: drained: no connection is left")
+        case .tokensRevoked(let identity, let count):
+            log.note("jds: \(count) unused tokens of \(identity) were taken back")
         case .connectionOpened, .connectionClosed, .tokenAllocated, .transactionsAsked, .blockSubmitted,
             .tipChanged:
             break

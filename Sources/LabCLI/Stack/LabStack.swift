@@ -38,7 +38,7 @@ final class LabStack: Sendable {
     let client: JobDeclarationClientService
     let translator: TranslatorService
     let rigs: RigService
-    let explorer: ExplorerTask
+    let explorer: HTTPTask
     private let feed: LabFeedSource
 
     static func start(
@@ -100,8 +100,8 @@ final class LabStack: Sendable {
             observatory: observatory, node: node, pool: pool, translator: translator, rigs: rigs,
             runtime: runtime,
             network: settings.network.name)
-        let explorer = try await ExplorerTask(
-            ExplorerConfiguration(
+        let explorer = try await HTTPTask(
+            explorer: ExplorerConfiguration(
                 port: Int(ports.explorer),
                 node: RPCEndpoint(
                     host: node.rpc.host, port: Int(node.rpc.port), credentials: .cookie(path: node.cookiePath)
@@ -116,7 +116,7 @@ final class LabStack: Sendable {
     private init(
         settings: LabStackSettings, runtime: LabRuntime, observatory: Observatory, node: NodeService,
         pool: PoolService, client: JobDeclarationClientService,
-        translator: TranslatorService, rigs: RigService, explorer: ExplorerTask, feed: LabFeedSource
+        translator: TranslatorService, rigs: RigService, explorer: HTTPTask, feed: LabFeedSource
     ) {
         self.settings = settings
         self.runtime = runtime

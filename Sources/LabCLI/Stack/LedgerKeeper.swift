@@ -63,6 +63,16 @@ final class LedgerKeeper: @unchecked Sendable {
         }
     }
 
+    /// The latest blocks of the books with their finders' names, newest first.
+    func latestBlocks(limit: Int) async -> [(row: BlockRow, user: String)] {
+        await withCheckedContinuation { continuation in
+            queue.async { [self] in
+                continuation.resume(
+                    returning: book.latestBlocks(limit: limit).map { ($0.row, book.name(of: $0.row.user)) })
+            }
+        }
+    }
+
     /// After the host has stopped: the last records.
     func stop() {
         queue.sync {

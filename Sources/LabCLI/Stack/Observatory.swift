@@ -132,6 +132,8 @@ final class Observatory: Sendable {
         case .connectionRefused(let address, let reason): log.note("\(address) refused: \(reason)")
         case .draining(let connections): log.note("draining: \(connections) peers were sent away")
         case .drained: log.note("drained: no connection is left")
+        case .endpointChanged(let key):
+            log.note("channel \(key.channel): its endpoint changed, extensions are to be agreed on anew")
         case .prefixKept(let key): log.note("channel \(key.channel) keeps its prefix: older jobs are out")
         }
     }

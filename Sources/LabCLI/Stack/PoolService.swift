@@ -30,12 +30,22 @@ struct PoolSettings: Sendable {
     var sharesPerMinute = 6.0
     var vardiff = VardiffAlgorithm.lab
     var signature = "/mining-lab/"
+    /// Nil: a key of the data directory.
+    var authority: AuthoritySecretKey?
+    var certificateValidity = Interval.hours(1)
+    var shareBatchSize: UInt32 = 10
+    var serverID: UInt8 = 0
+    var admission = AdmissionRules()
+    /// A listener without encryption, on loopback; nil for none.
+    var plain: Endpoint?
 }
 
 /// A pool in the live world.
 struct PoolService: Sendable {
     let host: MachineHost<PoolMachine>
     let mining: Endpoint
+    /// Nil without a listener without encryption.
+    let plain: Endpoint?
     let jobDeclarationServer: JobDeclarationService?
     let authority: AuthorityPublicKey
     private let ledger: LedgerKeeper
@@ -53,7 +63,7 @@ struct PoolService: Sendable {
         },
         observer: @escaping @Sendable (PoolObservation, Instant) -> Void
     ) async throws -> PoolService {
-        let authority = AuthoritySecretKey(keys.secretKey("pool authority"))
+        let authority = settings.authority ?? AuthoritySecretKey(keys.secretKey("pool authority"))
         let payout = settings.coinbase ?? .p2wpkh(hash160(keys.secretKey("pool payout").publicKey.bytes))
         var configuration = PoolConfiguration(
             authority: authority, staticKey: keys.secretKey("pool static"), clock: runtime.world.wallClock,
@@ -62,6 +72,10 @@ struct PoolService: Sendable {
         configuration.sharesPerMinute = settings.sharesPerMinute
         configuration.vardiff = settings.vardiff
         configuration.signature = settings.signature
+        configuration.certificateValidity = settings.certificateValidity
+        configuration.shareBatchSize = settings.shareBatchSize
+        configuration.serverID = settings.serverID
+        configuration.admission = settings.admission
         configuration.payoutScheme = settings.payout
         let ledger = try LedgerKeeper(directory)
         configuration.ledger = ledger.start
@@ -87,10 +101,17 @@ struct PoolService: Sendable {
         }
         try await ledger.attach(host, forced: settings.forcesLedger)
         let mining = try await host.listen(.mining, on: Endpoint(host: settings.host, port: settings.port))
+        var plain: Endpoint?
+        if let endpoint = settings.plain { plain = try await host.listen(.plainMining, on: endpoint) }
         host.start()
         return PoolService(
-            host: host, mining: mining, jobDeclarationServer: declaration, authority: authority.publicKey,
+            host: host, mining: mining, plain: plain, jobDeclarationServer: declaration,
+            authority: authority.publicKey,
             ledger: ledger)
+    }
+
+    func latestBlocks(limit: Int) async -> [(row: BlockRow, user: String)] {
+        await ledger.latestBlocks(limit: limit)
     }
 
     func stop() async {

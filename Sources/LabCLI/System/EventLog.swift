@@ -1,25 +1,64 @@
 import Foundation
 import Synchronization
 
+/// Which lines an operator wants to see.
+enum LogLevel: String, Comparable, CaseIterable, Sendable {
+    /// Everything that happened, each share too.
+    case debug
+    /// What an operator looks for.
+    case info
+    /// What is wrong.
+    case warning
+
+    static func < (a: LogLevel, b: LogLevel) -> Bool { a.rank < b.rank }
+    private var rank: Int { LogLevel.allCases.firstIndex(of: self) ?? 0 }
+}
+
 /// Lines for a person, each with the time of day. Kept for the live view, printed where there is no terminal.
 final class EventLog: Sendable {
     private struct State {
         var lines: [String] = []
         var prints: Bool
+        var file: FileHandle?
     }
 
     /// How many lines the live view can look back on.
     private static let kept = 200
     private let state: Mutex<State>
+    /// Of the lowest line that is taken, by its place in ``LogLevel/allCases``: read for each observation.
+    private let lowest = Atomic(1)
 
     init(prints: Bool) { state = Mutex(State(prints: prints)) }
 
-    func note(_ text: String) {
+    var level: LogLevel {
+        get { LogLevel.allCases[lowest.load(ordering: .relaxed)] }
+        set { lowest.store(LogLevel.allCases.firstIndex(of: newValue) ?? 1, ordering: .relaxed) }
+    }
+
+    /// Appends every line to a file as well.
+    func write(to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else {
+            throw CommandFault("\(path) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        state.withLock { $0.file = file }
+    }
+
+    /// A line that is only made when it is wanted.
+    func debug(_ text: @autoclosure () -> String) {
+        if lowest.load(ordering: .relaxed) == 0 { note(text(), .debug) }
+    }
+
+    func note(_ text: String, _ level: LogLevel = .info) {
+        guard level >= self.level else { return }
         let line = "\(EventLog.timeOfDay())  \(text)"
         state.withLock { state in
             state.lines.append(line)
             if state.lines.count > Self.kept { state.lines.removeFirst(Self.kept / 2) }
             if state.prints { Output.line(line) }
+            // A full disk must not end the role.
+            try? state.file?.write(contentsOf: Array((line + "\n").utf8))
         }
     }
 

@@ -15,6 +15,8 @@ public struct AdmissionRules: Sendable, Hashable {
     /// Addresses that are remembered after their last connection closed, so that coming back does not clear their
     /// record.
     public var rememberedAddresses = 16_384
+    /// Addresses that never get in, without ports. Bounded by whoever writes the list.
+    public var refusedAddresses: [String] = []
     /// Addresses on the ban list; the oldest makes room.
     public var bans = 4_096
 
@@ -34,7 +36,7 @@ struct AdmissionControl: Sendable {
         case refused(String)
     }
 
-    private let rules: AdmissionRules
+    private var rules: AdmissionRules
     /// Looked up, never walked.
     private var records: [String: Record] = [:]
     /// Addresses without connections whose record still says something, in the order in which they left.
@@ -45,6 +47,7 @@ struct AdmissionControl: Sendable {
 
     /// Counts an arrival. One that is refused is not counted as a connection.
     mutating func arrive(from address: String, at now: Instant) -> Verdict {
+        if rules.refusedAddresses.contains(address) { return .refused("banned") }
         if let ban = bans.first(where: { $0.address == address }) {
             if ban.until > now { return .refused("banned") }
             lift(address)
@@ -85,6 +88,24 @@ struct AdmissionControl: Sendable {
             let oldest = leaving.removeFirst()
             if records[oldest]?.connections == 0 { records[oldest] = nil }
         }
+    }
+
+    /// Other rules from here on; `connected` are the addresses of the live connections, which were not counted if no
+    /// rule asked for it.
+    mutating func change(_ rules: AdmissionRules, connected: [String]) {
+        self.rules = rules
+        while bans.count > max(0, rules.bans) { bans.removeFirst() }
+        let old = records
+        records = [:]
+        for address in connected where isCounted(address) {
+            var record = records[address] ?? Record(arrivals: old[address]?.arrivals ?? .start)
+            record.connections += 1
+            records[address] = record
+        }
+        for address in leaving where records[address] == nil && isCounted(address) {
+            records[address] = old[address]
+        }
+        leaving.removeAll { records[$0] == nil }
     }
 
     mutating func ban(_ address: String, until: Instant) {

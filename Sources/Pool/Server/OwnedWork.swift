@@ -179,7 +179,7 @@ extension PoolMachine {
         }
     }
 
-    private mutating func retargetAll(into effects: inout OwnerEffects) {
+    mutating func retargetAll(into effects: inout OwnerEffects) {
         for index in channels.indices {
             guard let channel = channels[index] else { continue }
             retarget(index, on: channel.connectionIndex, into: &effects)

@@ -79,6 +79,8 @@ public struct PoolConfiguration: Sendable {
 extension ListenerID {
     /// Stratum V2 mining, for devices and proxies.
     public static let mining = ListenerID(1)
+    /// The same without encryption (SV2 section 4.1 leaves that to local links). Whoever opens it binds it to loopback.
+    public static let plainMining = ListenerID(6)
 }
 
 extension DialID {
@@ -112,6 +114,10 @@ public enum PoolCommand: Sendable, Equatable {
     /// Give a channel another difficulty control. It begins with the rate that the old one had reached; a channel
     /// that is not there is passed over.
     case setVardiff(ChannelKey, VardiffAlgorithm)
+    /// ChannelEndpointChanged (SV2 section 3.6.4): what the client agreed on about extensions is forgotten.
+    case endpointChanged(ChannelKey)
+    /// Other settings, without a restart.
+    case change(PoolChange)
     /// The ledger's book holds everything up to this record.
     case ledgerFolded(through: UInt64)
     /// Record and acknowledge everything that waits; the process ends.

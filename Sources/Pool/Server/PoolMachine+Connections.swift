@@ -17,9 +17,12 @@ extension PoolMachine {
         if case .refused(let reason) = admission.arrive(from: address, at: now) {
             return refuseConnection(id, from: address, reason, into: &effects)
         }
-        let link = V2Connection.responder(
-            credentials: currentCredentials(at: now), secrets: &secrets,
-            maximumPayload: configuration.limits.frameBeforeSetup)
+        let link =
+            listener == .plainMining
+            ? V2Connection.plain(maximumPayload: configuration.limits.frameBeforeSetup)
+            : V2Connection.responder(
+                credentials: currentCredentials(at: now), secrets: &secrets,
+                maximumPayload: configuration.limits.frameBeforeSetup)
         let connection = PoolConnection(id: id, listener: listener, address: address, link: link)
         if let place = freeConnections.popLast() {
             connections[place] = connection

@@ -9,6 +9,9 @@ extension PoolMachine {
         _ frame: V2Frame, on place: Int, at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) throws(V2DecodeError) {
         guard let message = try Mining.Message(frame: frame) else {
+            if case .channelEndpointChanged(let change) = try Common.Message(frame: frame) {
+                return endpointChanged(change.channelID, on: place, into: &effects)
+            }
             countOddity(on: place, into: &effects)
             return
         }

@@ -124,6 +124,13 @@ extension PoolMachine {
         templateProvider.phase = .ready(connection)
     }
 
+    /// Constraints that changed.
+    mutating func sendConstraints(at now: Instant, into effects: inout EffectBuffer<PoolObservation>) {
+        guard let id = templateProvider.connection else { return }
+        askTemplateProvider(at: now)
+        flush(id, into: &effects)
+    }
+
     mutating func templateProviderIsQuiet(
         at now: Instant, into effects: inout EffectBuffer<PoolObservation>
     ) {

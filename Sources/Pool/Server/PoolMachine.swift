@@ -17,7 +17,7 @@ public struct PoolMachine: Machine {
     public typealias Observation = PoolObservation
     typealias Effects = EffectBuffer<PoolObservation>
 
-    let configuration: PoolConfiguration
+    var configuration: PoolConfiguration
     var clock: WallClock
     var secrets: SecretGenerator
     var credentials: NoiseCredentials
@@ -147,6 +147,8 @@ public struct PoolMachine: Machine {
         case .ban(let address, let time): ban(address, for: time, at: now, into: &effects)
         case .liftBan(let address): admission.lift(address)
         case .setVardiff(let key, let algorithm): setVardiff(algorithm, of: key, at: now)
+        case .endpointChanged(let key): tellEndpointChanged(key, into: &effects)
+        case .change(let change): apply(change, at: now, into: &effects)
         case .ledgerFolded(let sequence): ledger?.folded(through: sequence, into: &effects)
         case .settle: settleAll(into: &effects)
         }

@@ -16,6 +16,8 @@ public enum PoolObservation: Sendable, Equatable {
     case drained
     /// A channel keeps its prefix: jobs with the one before are still out.
     case prefixKept(ChannelKey)
+    /// What was agreed on about extensions is forgotten (ChannelEndpointChanged, from either side).
+    case endpointChanged(ChannelKey)
     /// SetupConnection was refused with this code.
     case setupRefused(ConnectionID, code: String)
     /// `nominalHashRate` in hashes per second as announced.

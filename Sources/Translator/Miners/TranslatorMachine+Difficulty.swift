@@ -103,6 +103,22 @@ extension TranslatorMachine {
         if isFlood { lookAtDifficulty(of: place, at: now, into: &effects) }
     }
 
+    /// An operator's difficulty for a miner, in force at once. Nil leaves it to difficulty control or the pool.
+    mutating func fix(
+        _ difficulty: Double?, of place: Int, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        guard let miner = miners[place], miner.phase != .closing else { return }
+        miners[place]!.settings.fixedDifficulty = difficulty
+        guard let slot = miner.slot else { return }
+        updateSoon(slot, at: now)
+        guard miner.isSubscribed, let job = upstream.channels[slot]?.jobs.last else { return }
+        let target = minerTarget(of: place, upstreamTarget: job.target)
+        guard target != miner.session.issued.last?.target else { return }
+        effects.observe(.difficultyChanged(miner.id, V1Difficulty(target).value))
+        give(job, to: place, isClean: false, at: now, into: &effects)
+    }
+
     /// Difficulty control's look. A new difficulty takes effect at once: the miner gets its job again with it.
     mutating func lookAtDifficulty(
         of place: Int, at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>

@@ -22,7 +22,8 @@ extension TranslatorMachine {
         }
         lastNumber &+= 1
         let miner = V1Miner(
-            id: id, number: lastNumber, lines: V1LineDecoder(lineMax: V1Limits.lineFromClientMax),
+            id: id, number: lastNumber, address: address,
+            lines: V1LineDecoder(lineMax: V1Limits.lineFromClientMax),
             session: MinerSession(id: secrets.bytes(8).hex, extranonce1: extranonce1))
         if let place = freePlaces.popLast() {
             miners[place] = miner

@@ -21,6 +21,7 @@ extension TranslatorMachine {
             let miner = miners[place]!.id
             reply(.ok(id), on: place, into: &effects)
             miners[place]!.oddities = 0
+            miners[place]!.sharesAccepted += 1
             let name = miners[place]!.shareName(share.worker)
             if isWorthSending(hash, job) {
                 forward(
@@ -133,6 +134,7 @@ extension TranslatorMachine {
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         totals.sharesRefused += 1
+        miners[place]!.sharesRefused += 1
         reply(.refused(id, fault.refusal), on: place, into: &effects)
         effects.observe(.shareRefused(miners[place]!.id, fault))
         countOddity(on: place, at: now, into: &effects)

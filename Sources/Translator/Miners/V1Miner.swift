@@ -20,6 +20,8 @@ struct V1Miner: Sendable {
     let id: ConnectionID
     /// Counts connections; the name of a miner that has none.
     let number: UInt32
+    /// Where it connected from, without a port.
+    let address: String
     var lines: V1LineDecoder
     var phase = Phase.arriving
     var session: MinerSession
@@ -30,6 +32,9 @@ struct V1Miner: Sendable {
     var settings = WorkerSettings()
     var malformedLines = 0
     var oddities = 0
+    /// Good shares of this connection, whoever counted them, and those that were refused here.
+    var sharesAccepted: UInt64 = 0
+    var sharesRefused: UInt64 = 0
 
     var worker: String { workers.first ?? "" }
 

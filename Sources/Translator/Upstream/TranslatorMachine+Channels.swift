@@ -94,12 +94,12 @@ extension TranslatorMachine {
         let place = owner.flatMap { places[$0] }
         let announced = UpstreamChannel.Announcement(
             hashRate: rate, maximumTarget: place.map { maximumTarget(of: $0) } ?? .max, nextNotBefore: now)
-        let slot = upstream.add(UpstreamChannel(answer, owner: owner, announced: announced))
+        let identity = place.map { miners[$0]!.identity(account: account) } ?? sharedIdentity
+        let slot = upstream.add(
+            UpstreamChannel(answer, identity: identity, owner: owner, announced: announced))
         effects.observe(
             .channelOpened(
-                miner: owner, channel: answer.channelID,
-                identity: place.map { miners[$0]!.identity(account: account) } ?? sharedIdentity,
-                target: answer.target))
+                miner: owner, channel: answer.channelID, identity: identity, target: answer.target))
         if let place {
             enter(slot, place, at: now, into: &effects)
         } else {

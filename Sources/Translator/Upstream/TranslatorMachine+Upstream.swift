@@ -140,16 +140,34 @@ extension TranslatorMachine {
             upstreamReady(at: now, into: &effects)
             return
         }
+        askForExtensions(at: now)
+    }
+
+    private mutating func askForExtensions(at now: Instant) {
+        upstream.extensionRequest &+= 1
         timers.set(.negotiation, now + configuration.limits.negotiationDeadline)
         sendToPool(
             ExtensionsNegotiation.RequestExtensions(
-                requestID: 1, requestedExtensions: configuration.askedExtensions))
+                requestID: upstream.extensionRequest, requestedExtensions: configuration.askedExtensions))
+    }
+
+    /// Somebody else is behind a channel now: nothing that was agreed on about extensions holds, and it is asked for
+    /// anew (SV2 section 3.6.4). Mining goes on meanwhile, without names on the shares.
+    private mutating func endpointChanged(
+        _ message: Common.ChannelEndpointChanged, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
+    ) {
+        guard upstream.isReady, !upstream.slots(of: message.channelID).isEmpty else { return }
+        upstream.namesWorkers = false
+        guard !configuration.askedExtensions.isEmpty else { return }
+        askForExtensions(at: now)
+        upstream.renegotiation = upstream.extensionRequest
     }
 
     mutating func negotiationOverdue(
         at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>
     ) {
-        guard case .negotiating = upstream.phase else { return }
+        guard isNegotiating else { return }
         agreed([], at: now, into: &effects)
     }
 
@@ -163,6 +181,11 @@ extension TranslatorMachine {
         }
         upstream.namesWorkers = extensions.contains(V2Extension.workerHashrateTracking)
         effects.observe(.extensions(extensions))
+        if upstream.renegotiation != nil {
+            upstream.renegotiation = nil
+            timers.stop(.negotiation)
+            return
+        }
         upstreamReady(at: now, into: &effects)
     }
 
@@ -234,7 +257,12 @@ extension TranslatorMachine {
         _ frame: V2Frame, at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>
     ) throws(V2DecodeError) {
         if let message = try Common.Message(frame: frame) {
-            if case .reconnect(let reconnect) = message { follow(reconnect, into: &effects) }
+            switch message {
+            case .reconnect(let reconnect): follow(reconnect, into: &effects)
+            case .channelEndpointChanged(let change):
+                endpointChanged(change, at: now, into: &effects)
+            case .setupConnection, .setupConnectionSuccess, .setupConnectionError: break
+            }
             return
         }
         if let message = try ExtensionsNegotiation.Message(frame: frame) {
@@ -258,12 +286,21 @@ extension TranslatorMachine {
         }
     }
 
+    private var isNegotiating: Bool {
+        if case .negotiating = upstream.phase { return true }
+        return upstream.renegotiation != nil
+    }
+
     private mutating func negotiated(
         _ message: ExtensionsNegotiation.Message, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
-        guard case .negotiating = upstream.phase else { return }
+        guard isNegotiating else { return }
         switch message {
+        // An answer to what was asked before the endpoint changed says nothing any more.
+        case .requestExtensionsSuccess(let success) where success.requestID != upstream.extensionRequest:
+            break
+        case .requestExtensionsError(let error) where error.requestID != upstream.extensionRequest: break
         case .requestExtensionsSuccess(let success):
             agreed(
                 success.supportedExtensions.filter { configuration.askedExtensions.contains($0) }, at: now,
@@ -285,6 +322,8 @@ extension TranslatorMachine {
         totals.sharesCredited += UInt64(success.newSubmitsAcceptedCount)
         if let slot = upstream.slots[success.channelID] {
             upstream.channels[slot]!.credited(through: success.lastSequenceNumber)
+            upstream.channels[slot]!.sharesCredited += UInt64(success.newSubmitsAcceptedCount)
+            upstream.channels[slot]!.workCredited &+= success.newSharesSum
         }
         effects.observe(.sharesCredited(channel: success.channelID, count: success.newSubmitsAcceptedCount))
     }
@@ -294,6 +333,7 @@ extension TranslatorMachine {
     ) {
         totals.sharesRejectedUpstream += 1
         let slot = upstream.slots[error.channelID]
+        if let slot { upstream.channels[slot]!.sharesRejected += 1 }
         let miner = slot.flatMap { upstream.channels[$0]!.refused(error.sequenceNumber) }
         effects.observe(.shareRejectedUpstream(miner, code: error.errorCode))
     }

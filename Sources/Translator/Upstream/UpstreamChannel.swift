@@ -9,6 +9,8 @@ import Stratum
 /// before the pool is, and never changes, whatever prefix the pool sets.
 struct UpstreamChannel: Sendable {
     let id: UInt32
+    /// As the pool was told it.
+    let identity: String
     /// The only miner of it; nil when it is everybody's.
     let owner: ConnectionID?
     var groupID: UInt32
@@ -26,6 +28,10 @@ struct UpstreamChannel: Sendable {
     private(set) var lastSerial: UInt64 = 0
     /// What the pool was told of the miners' hash rate, and when it may be told again.
     var announced: Announcement
+    /// What the pool credited, the sum of its difficulties, and what it refused.
+    var sharesCredited: UInt64 = 0
+    var workCredited: UInt64 = 0
+    var sharesRejected: UInt64 = 0
     private var sequenceNumber: UInt32 = 0
     private var waiting = PendingShares()
 
@@ -36,8 +42,10 @@ struct UpstreamChannel: Sendable {
     }
 
     init(
-        _ message: Mining.OpenExtendedMiningChannelSuccess, owner: ConnectionID?, announced: Announcement
+        _ message: Mining.OpenExtendedMiningChannelSuccess, identity: String, owner: ConnectionID?,
+        announced: Announcement
     ) {
+        self.identity = identity
         id = message.channelID
         self.owner = owner
         groupID = message.groupChannelID

@@ -61,6 +61,10 @@ struct UpstreamLink: Sendable {
     var isVersionFixed = false
     /// Extension 0x0002 was agreed on: every share carries its worker's name.
     var namesWorkers = false
+    /// RequestExtensions that is out although channels are open, after ChannelEndpointChanged.
+    var renegotiation: UInt16?
+    /// Of the last RequestExtensions on this connection.
+    var extensionRequest: UInt16 = 0
     /// Shares were sent since the pool spoke last.
     var awaitsAnswer = false
 
@@ -88,6 +92,8 @@ struct UpstreamLink: Sendable {
         hasServed = false
         isVersionFixed = false
         namesWorkers = false
+        renegotiation = nil
+        extensionRequest = 0
         awaitsAnswer = false
     }
 
