@@ -24,7 +24,13 @@ final class CampaignTally {
     var blocks = 0
     var reorganisations = 0
     var declared = 0
-    var isClientServed = false
+    /// What devices, client and translator said, when it is asked for; the last of it.
+    var trace: [String] = []
+    var isTracing = false
+
+    func note(_ role: CampaignRole, _ observation: Any, _ now: Instant) {
+        if isTracing { trace.append("\((now - .start).seconds) \(role) \(observation)") }
+    }
 }
 
 extension Campaign {
@@ -47,9 +53,12 @@ extension Campaign {
         }
     }
 
-    /// A block that another one beat to its place is a block all the same.
+    /// A block that another one beat to its place is a block all the same, and one whose template died with its node,
+    /// or came when its tip was long over, cannot be put together any more.
     private static func isNoFault(_ verdict: String) -> Bool {
-        ["accepted", "inconclusive", "duplicate", "duplicate-inconclusive"].contains(verdict)
+        [
+            "accepted", "inconclusive", "duplicate", "duplicate-inconclusive", "unknown or stale template",
+        ].contains(verdict)
     }
 
     func observePool() -> (PoolObservation, Instant) -> Void {
@@ -90,19 +99,17 @@ extension Campaign {
     }
 
     func observeClient() -> (JobDeclarationClientObservation, Instant) -> Void {
-        { [tally] observation, _ in
-            switch observation {
-            case .sharesCredited(let count):
+        { [tally] observation, now in
+            tally.note(.client, observation, now)
+            if case .sharesCredited(let count) = observation {
                 tally.acknowledged["declared.client", default: 0] += UInt64(count)
-            case .upstream(.serving): tally.isClientServed = true
-            case .upstream(.left), .soloStarted: tally.isClientServed = false
-            default: break
             }
         }
     }
 
     func observeTranslator() -> (TranslatorObservation, Instant) -> Void {
-        { [tally] observation, _ in
+        { [tally] observation, now in
+            tally.note(.translator, observation, now)
             if case .sharesCredited(_, let count) = observation {
                 tally.acknowledged["translated", default: 0] += UInt64(count)
             }
@@ -111,6 +118,7 @@ extension Campaign {
 
     func observeRig(_ role: CampaignRole) -> (MinerObservation, Instant) -> Void {
         { [tally] observation, now in
+            tally.note(role, observation, now)
             switch observation {
             case .phaseChanged(let phase): tally.phases[role] = phase
             case .sharesAccepted(let count, _):
