@@ -69,7 +69,7 @@ struct ForeignMinersTests {
         let path = try #require(Self.minerd)
         let directory = try TemporaryDirectory()
         let node = try LabProcess([
-            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "10000000",
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "2000000",
             "--rpc-port", "0", "--p2p-port", "0", "--template-port", "0",
         ])
         let templates = try await node.word(after: "templates ")
@@ -81,7 +81,7 @@ struct ForeignMinersTests {
         let url = try await pool.word(after: "pool stratum2")
         let translator = try LabProcess(
             [
-                "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "1e6",
+                "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "2e5",
                 "--shares-per-minute", "60",
             ] + (aggregates ? ["--aggregate-channels"] : []))
         let v1 = try await translator.word(after: "translator ")

@@ -59,6 +59,7 @@ extension Campaign {
         var configuration = PoolConfiguration(
             authority: authority, staticKey: staticKey, clock: Self.clock, secretSeed: secretSeed(.pool),
             templateProvider: Address.poolTemplates, payout: Self.payout)
+        configuration.certificateValidity = plan.certificateValidity
         configuration.sharesPerMinute = 10
         configuration.payoutScheme = .pplns
         configuration.ledger = start
@@ -96,12 +97,12 @@ extension Campaign {
     }
 
     func translatorMachine() -> TranslatorMachine {
+        let upstream = plan.translatorIsDeclared ? CampaignRole.client : .pool
+        let url = PoolURL(
+            scheme: .stratumV2(authority: authority(upstream).0.publicKey),
+            endpoint: plan.translatorIsDeclared ? Address.client : Address.pool)
         var configuration = TranslatorConfiguration(
-            upstreams: [
-                TranslatorUpstream(
-                    url: PoolURL(
-                        scheme: .stratumV2(authority: authority(.pool).0.publicKey), endpoint: Address.pool))
-            ], clock: Self.clock, secretSeed: secretSeed(.translator))
+            upstreams: [TranslatorUpstream(url: url)], clock: Self.clock, secretSeed: secretSeed(.translator))
         configuration.userIdentity = "translated"
         configuration.aggregatesChannels = plan.aggregates
         configuration.nominalHashRate = Self.deviceRate

@@ -57,7 +57,7 @@ extension Campaign {
             blocks: tally.blocks, reorganisations: tally.reorganisations, recovery: recovered)
     }
 
-    private func strike(_ fault: CampaignPlan.Fault) {
+    func strike(_ fault: CampaignPlan.Fault) {
         let id = id(fault.role)
         switch fault.kind {
         case .reset: world.reset(connectionsOf: id)
@@ -104,7 +104,7 @@ extension Campaign {
     // MARK: What must hold
 
     /// Nothing acknowledged is missing from the books, and nothing is in them that the pool did not take.
-    private func checkBooks(_ moment: String) throws {
+    func checkBooks(_ moment: String) throws {
         let book = try folded()
         var held: [String: UInt64] = [:]
         book.eachWorker { _, row in
@@ -164,7 +164,7 @@ extension Campaign {
     }
 
     /// What does not work at this moment.
-    private func complaints(since healed: Instant) -> [String] {
+    func complaints(since healed: Instant) -> [String] {
         var result: [String] = []
         for role in CampaignRole.allCases where role.isDevice {
             if tally.phases[role] != .mining {
@@ -188,7 +188,7 @@ extension Campaign {
         return result
     }
 
-    private func tip(of role: CampaignRole) -> Hash256 {
+    func tip(of role: CampaignRole) -> Hash256 {
         world.query(id(role), as: NodeMachine.self) { $0.chain.tip.hash }
     }
 }

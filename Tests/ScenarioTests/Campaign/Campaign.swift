@@ -44,12 +44,14 @@ final class Campaign {
     /// When the last fault that has an end ends.
     var lastRepair = Instant.start
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, change: (inout CampaignPlan) -> Void = { _ in }) throws {
         self.seed = seed
         world = VirtualWorld(seed: seed)
         world.keepsRecords = true
         var random = PRNG(seed: seed, stream: 0xca3)
-        plan = CampaignPlan(&random)
+        var plan = CampaignPlan(&random)
+        change(&plan)
+        self.plan = plan
         self.random = random
         for role in CampaignRole.allCases { try add(role) }
         fold(every: .seconds(10))

@@ -9,6 +9,9 @@ struct CampaignPlan {
     var deviceLink: LinkProfile
     var serverLink: LinkProfile
     var faults: [Fault]
+    /// The translator mines at the job declaration client and not at the pool itself.
+    var translatorIsDeclared = false
+    var certificateValidity = Interval.hours(1)
 
     /// When a fault happens, since the faults began, and to whom.
     struct Fault: CustomStringConvertible {
