@@ -82,7 +82,7 @@ struct ForeignMinersTests {
         let translator = try LabProcess(
             [
                 "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "2e5",
-                "--shares-per-minute", "60",
+                "--shares-per-minute", "60", "--user-identity", "farm",
             ] + (aggregates ? ["--aggregate-channels"] : []))
         let v1 = try await translator.word(after: "translator ")
         let miners = try ["a", "b"].map { name in

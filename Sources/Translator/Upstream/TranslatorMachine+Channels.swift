@@ -201,6 +201,8 @@ extension TranslatorMachine {
             let channel = upstream.channels[slot]
         else { return }
         let members = places(in: slot)
+        // An empty channel stays as it is: one made easier would flood the pool with whoever comes next.
+        guard !members.isEmpty else { return }
         let announced = UpstreamChannel.Announcement(
             hashRate: members.reduce(0) { $0 + hashRate(of: $1) },
             maximumTarget: channel.owner == nil ? .max : members.first.map { maximumTarget(of: $0) } ?? .max,

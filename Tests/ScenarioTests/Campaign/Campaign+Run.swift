@@ -130,16 +130,20 @@ extension Campaign {
         checkPayouts(book, moment)
     }
 
-    /// Every satoshi of every block goes somewhere under every scheme.
+    /// Every satoshi goes somewhere under every scheme, of each block and of each share.
     private func checkPayouts(_ book: LedgerBook, _ moment: String) {
         for (_, block) in book.latestBlocks(limit: 1_000) {
             for scheme in PayoutScheme.allCases {
                 let paid = book.distribution(of: block, terms: .init(scheme, feeBasisPoints: 137))
                 let sum = paid.payments.reduce(paid.pool) { $0 + $1.satoshis }
-                if scheme != .fpps, sum != block.reward {
+                if sum != block.reward || !paid.isConserved {
                     tally.faults.append("\(moment) \(scheme) divides \(block.reward) satoshis into \(sum)")
                 }
             }
+        }
+        guard let last = book.latestSlices(limit: 1).first?.index else { return }
+        if !book.fullPayPerShare(from: 1, through: last, feeBasisPoints: 137).isConserved {
+            tally.faults.append("\(moment) full pay per share does not add up")
         }
     }
 

@@ -108,9 +108,10 @@ extension Campaign {
     }
 
     func observeTranslator() -> (TranslatorObservation, Instant) -> Void {
-        { [tally] observation, now in
+        { [tally, plan] observation, now in
             tally.note(.translator, observation, now)
-            if case .sharesCredited(_, let count) = observation {
+            // What the client credits it tells the pool under its own name.
+            if !plan.translatorIsDeclared, case .sharesCredited(_, let count) = observation {
                 tally.acknowledged["translated", default: 0] += UInt64(count)
             }
         }
