@@ -122,6 +122,13 @@ let testRooms: [Target] = [
     tests("Hardware", ["Hardware", "Bitcoin"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
+    tests(
+        "Scenario",
+        [
+            "Experiments", "Rig", "Firmware", "DeviceModel", "Hardware", "Translator", "JobDeclaration",
+            "Pool", "Ledger",
+            "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO",
+        ]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
     tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),

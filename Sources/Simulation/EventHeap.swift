@@ -9,9 +9,11 @@ enum Event {
     case arrival(connection: Int32)
     /// The dialer learns that it is connected.
     case established(connection: Int32)
-    case refused(node: Int32, dial: UInt32)
+    case refused(node: Int32, life: UInt32, dial: UInt32, LinkFailure)
     /// One side learns that the other ended the connection.
     case closed(connection: Int32, toDialer: Bool)
+    /// One side learns that the network or the other's host ended it.
+    case broken(connection: Int32, toDialer: Bool, LinkFailure)
     case script(index: Int32)
 }
 

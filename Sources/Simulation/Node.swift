@@ -15,16 +15,30 @@ final class Node {
     /// The deadline that is in the heap for this node; later entries are stale.
     var armed = Instant.distantFuture
     var lastConnection: UInt64 = 0
+    var state = State.up
+    /// Effects until the process dies; negative for a process that lives on.
+    var effectsLeft = -1
+    /// Which start of the machine this is: what was on its way to an earlier one is for nobody.
+    let life: UInt32
     /// The world's connection for each of this node's connection ids, which count up from 1; -1 once it ended.
     private var connections: [Int32] = []
     let calls: NodeCalls
     /// The `MachineBox` of the machine, for whoever knows its type.
     let box: AnyObject
 
+    enum State {
+        case up
+        /// The process is gone and its host answers for it.
+        case killed
+        /// The host is gone: nobody answers.
+        case dark
+    }
+
     @usableFromInline
-    init(calls: NodeCalls, box: AnyObject) {
+    init(calls: NodeCalls, box: AnyObject, life: UInt32 = 0) {
         self.calls = calls
         self.box = box
+        self.life = life
     }
 
     func nextConnectionID() -> ConnectionID {
@@ -107,13 +121,17 @@ final class MachineBox<M: Machine & ~Copyable> {
     @inlinable
     func drain(at now: Instant) {
         for index in 0..<effects.count {
+            guard world.performs(id) else { break }
             switch effects[index] {
             case .send(let connection, let range):
                 world.send(effects.bytes(range), on: connection, from: id)
             case .close(let connection, let reason): world.close(connection, from: id, reason: reason)
             case .dial(let dial, let endpoint): world.dial(dial, to: endpoint, from: id)
-            case .store: world.storedRecords += 1
-            case .restart, .pauseReads: break
+            case .store(let store, let range):
+                world.storedRecords += 1
+                if world.keepsRecords { world.keep(effects.bytes(range), in: store, of: id) }
+            case .restart(let store): world.forgetRecords(in: store, of: id)
+            case .pauseReads: break
             case .observe(let observation): observer(observation, now)
             }
         }

@@ -6,12 +6,14 @@ import SansIO
 public final class VirtualWorld {
     public private(set) var now = Instant.start
     /// Events so far: deadlines, segments, openings and closings.
-    public private(set) var eventCount: UInt64 = 0
+    public internal(set) var eventCount: UInt64 = 0
     public private(set) var deliveredBytes: UInt64 = 0
-    /// Records that machines stored; the virtual world keeps none.
+    /// Records that machines stored.
     public var storedRecords: UInt64 = 0
+    /// Whether ``records(of:in:)`` holds what machines store. A long experiment without restarts needs no such heap.
+    public var keepsRecords = false
 
-    private struct Connection {
+    struct Connection {
         var dialer: NodeID
         var dialerID: ConnectionID
         var dial: DialID
@@ -29,13 +31,26 @@ public final class VirtualWorld {
         /// What the side that closed said; the other side sees its peer close.
         var closeReason = CloseReason.peerClosed
         var closedByDialer = false
+        /// A side closed it: the other one hears of that.
+        var endsInOrder = false
+        var isEstablished = false
+        /// Nothing arrives before.
+        var stalledUntil = Instant.start
+        /// The path has forgotten it: what is sent arrives nowhere, and nobody is told.
+        var isSevered = false
+        /// Bytes that were sent to a side whose host is dark: its kernel answers them with a reset when it is back.
+        var dialerOwesReset = false
+        var listenerOwesReset = false
     }
 
     private let seed: UInt64
-    private var heap = EventHeap()
-    private var nodes: [Node] = []
+    var heap = EventHeap()
+    var nodes: [Node] = []
     private var listeners: [Endpoint: (node: NodeID, port: ListenerID)] = [:]
-    private var connections: [Connection] = []
+    var connections: [Connection] = []
+    /// Until when a node is cut off.
+    var partitions: [NodeID: Instant] = [:]
+    var stores: [NodeID: [StoreID: [[UInt8]]]] = [:]
     private var connectionCount: UInt64 = 0
     private var links: [NodeID: LinkProfile] = [:]
     private var scripts: [(VirtualWorld) -> Void] = []
@@ -105,6 +120,7 @@ public final class VirtualWorld {
     @usableFromInline
     func arm(_ id: NodeID) {
         let node = nodes[Int(id.index)]
+        guard node.state == .up else { return }
         guard let next = node.calls.nextDeadline() else {
             node.armed = .distantFuture
             return
@@ -118,8 +134,16 @@ public final class VirtualWorld {
     func send(_ bytes: [UInt8], on id: ConnectionID, from node: NodeID) {
         guard let index = nodes[Int(node.index)].connection(id) else { return }
         let i = Int(index)
+        guard !connections[i].isSevered else {
+            return loseBytes(on: index, toDialer: connections[i].dialer != node)
+        }
         if connections[i].dialer != node {
-            enqueue(bytes, on: index, toDialer: true)
+            if let cut = connections[i].toDialer.cut(of: bytes.count) {
+                enqueue(Array(bytes[..<cut]), on: index, toDialer: true)
+                enqueue(Array(bytes[cut...]), on: index, toDialer: true)
+            } else {
+                enqueue(bytes, on: index, toDialer: true)
+            }
         } else if let cut = connections[i].toListener.cut(of: bytes.count) {
             enqueue(Array(bytes[..<cut]), on: index, toDialer: false)
             enqueue(Array(bytes[cut...]), on: index, toDialer: false)
@@ -136,6 +160,7 @@ public final class VirtualWorld {
         let fromDialer = connections[i].dialer == node
         connections[i].closeReason = reason
         connections[i].closedByDialer = fromDialer
+        connections[i].endsInOrder = true
         // The side that closes hears of it at once, the other after what was sent before.
         let arrival =
             fromDialer
@@ -153,13 +178,19 @@ public final class VirtualWorld {
         let toDialer = Link(profile: profile, seed: seed, stream: 2 * connectionCount + 1)
         let arrival = toListener.arrivalTime(of: 0, sentAt: now)
         guard let target = listeners[endpoint] else {
-            heap.push(.refused(node: node.index, dial: dial.raw), at: arrival + profile.delay)
+            refuse(dial, of: node, .refused, at: arrival + profile.delay)
             return
         }
-        let connection = Connection(
+        let partitionEnd = max(partitions[node] ?? .start, partitions[target.node] ?? .start)
+        if partitionEnd > now + Limits.dialTimeout {
+            refuse(dial, of: node, .timedOut, at: now + Limits.dialTimeout)
+            return
+        }
+        var connection = Connection(
             dialer: node, dialerID: nodes[Int(node.index)].nextConnectionID(), dial: dial,
             listener: target.node,
             listenerID: nil, port: target.port, toListener: toListener, toDialer: toDialer)
+        connection.stalledUntil = partitionEnd
         let index = Int32(connections.count)
         connections.append(connection)
         heap.push(.arrival(connection: index), at: arrival)
@@ -171,17 +202,23 @@ public final class VirtualWorld {
         switch event {
         case .deadline(let index):
             let node = nodes[Int(index)]
-            guard node.armed == now else { return }
+            guard node.armed == now, node.state == .up else { return }
             eventCount += 1
             node.armed = .distantFuture
             node.calls.deadlineReached(now)
-        case .segment(let index, let toDialer): deliver(index, toDialer: toDialer)
-        case .arrival(let index): arrive(index)
-        case .established(let index): establish(index)
-        case .refused(let index, let dial):
+        case .segment(let index, let toDialer):
+            if !isStalled(index, event) { deliver(index, toDialer: toDialer) }
+        case .arrival(let index):
+            if !isStalled(index, event) { arrive(index) }
+        case .established(let index):
+            if !isStalled(index, event) { establish(index) }
+        case .refused(let index, let life, let dial, let failure):
+            let node = nodes[Int(index)]
+            guard node.state == .up, node.life == life else { return }
             eventCount += 1
-            nodes[Int(index)].calls.dialFailed(DialID(dial), .networkFailure("connection refused"), now)
-        case .closed(let index, let toDialer): end(index, toDialer: toDialer)
+            node.calls.dialFailed(DialID(dial), failure.reason, now)
+        case .closed(let index, let toDialer): end(index, toDialer: toDialer, event)
+        case .broken(let index, let toDialer, let failure): lose(index, toDialer: toDialer, failure)
         case .script(let index):
             eventCount += 1
             scripts[Int(index)](self)
@@ -231,7 +268,10 @@ public final class VirtualWorld {
                 connections[i].listener, connections[i].listenerOpen ? connections[i].listenerID : nil
             )
         }
-        guard let id, nodes[Int(node.index)].connection(id) != nil else { return }
+        guard !connections[i].isSevered else { return }
+        guard let id, nodes[Int(node.index)].connection(id) != nil else {
+            return answerStranger(index, toDialer: toDialer)
+        }
         eventCount += 1
         deliveredBytes += UInt64(bytes.count)
         fold(UInt64(UInt32(bitPattern: node.index)) << 32 ^ now.nanoseconds)
@@ -242,8 +282,9 @@ public final class VirtualWorld {
     private func arrive(_ index: Int32) {
         let i = Int(index)
         guard connections[i].dialerOpen else { return }
-        eventCount += 1
         let listener = connections[i].listener
+        guard nodes[Int(listener.index)].state == .up else { return missListener(index) }
+        eventCount += 1
         let id = nodes[Int(listener.index)].nextConnectionID()
         connections[i].listenerID = id
         nodes[Int(listener.index)].setConnection(id, index)
@@ -256,14 +297,23 @@ public final class VirtualWorld {
 
     private func establish(_ index: Int32) {
         let i = Int(index)
+        guard connections[i].dialerOpen else { return }
         eventCount += 1
+        connections[i].isEstablished = true
         let dialer = connections[i].dialer
         nodes[Int(dialer.index)].setConnection(connections[i].dialerID, index)
         nodes[Int(dialer.index)].calls.opened(connections[i].dialerID, .dialed(connections[i].dial), now)
     }
 
-    private func end(_ index: Int32, toDialer: Bool) {
+    private func end(_ index: Int32, toDialer: Bool, _ event: Event) {
         let i = Int(index)
+        if connections[i].closedByDialer != toDialer {
+            if connections[i].isSevered || isStalled(index, event) { return }
+            // What was sent before comes before, however long it was held up.
+            let isEmpty =
+                toDialer ? connections[i].pendingToDialer.isEmpty : connections[i].pendingToListener.isEmpty
+            guard isEmpty else { return heap.push(event, at: now) }
+        }
         let (node, id): (NodeID, ConnectionID?)
         if toDialer {
             guard connections[i].dialerOpen else { return }
@@ -280,6 +330,13 @@ public final class VirtualWorld {
             let isOwn = connections[i].closedByDialer == toDialer
             nodes[Int(node.index)].calls.closed(id, isOwn ? connections[i].closeReason : .peerClosed, now)
         }
+    }
+
+    /// True when a stalled connection's event was put off.
+    private func isStalled(_ index: Int32, _ event: Event) -> Bool {
+        guard connections[Int(index)].stalledUntil > now else { return false }
+        heap.push(event, at: connections[Int(index)].stalledUntil)
+        return true
     }
 
     private func typed<M: Machine & ~Copyable>(_ id: NodeID, as type: M.Type) -> MachineBox<M> {

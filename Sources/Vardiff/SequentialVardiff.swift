@@ -83,10 +83,11 @@ public struct SequentialVardiff: VardiffControl {
         let count = Float(count)
         silence = 0
         test(shares: count, expected: expected)
-        if phase != .followed, newer.shares == 0 {
-            // The silence is over; the evidence begins with this share.
-            newer = Evidence(shares: .leastNonzeroMagnitude, expected: 0)
-            return false
+        if phase != .followed, newer.shares < 1 {
+            // The silence is over; the evidence begins with this share. What a path held up comes all at once and says
+            // nothing of the rate.
+            if newer.shares == 0 { newer = Evidence(shares: .leastNonzeroMagnitude, expected: 0) }
+            guard newer.expected >= second else { return false }
         }
         newer.shares += count
         window.add(count)
@@ -107,6 +108,10 @@ public struct SequentialVardiff: VardiffControl {
         window.pass(expected)
         return expected
     }
+
+    /// Shares that are expected in a second. No evidence is taken to span less: shares may have waited on their way, and
+    /// what they say would be an infinite rate.
+    private var second: Float { Float(min(hashRate / Double(work), SequentialVardiff.expectedMax)) }
 
     /// Page's tests hear of shares at the end of a time in which so many were expected. A single share came at its
     /// end; several came all along.
@@ -202,6 +207,7 @@ extension SequentialVardiff {
     /// Shares after a silence: the miner as it was, or another.
     private mutating func comeBack() -> Double? {
         phase = .followed
+        newer.expected = max(newer.expected, second)
         let ratio = Double(remembered) / hashRate
         if remembered > 0,
             Evidence(shares: newer.shares, expected: newer.expected * Float(ratio)).surprise < 2
@@ -290,6 +296,7 @@ extension SequentialVardiff {
         older = Evidence()
         newer = evidence
         newer.shares = max(newer.shares, 0.5)
+        newer.expected = max(newer.expected, second)
         refineAt = max(newer.shares * 2, SequentialVardiff.firstRefinement)
         trend = evidence.quotient < 1 ? -1 : 1
         return hashRate * newer.quotient

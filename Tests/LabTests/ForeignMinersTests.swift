@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Miners and pools that are not ours, where their paths are given: LAB_MINERD (pooler's cpuminer) and LAB_CKPOOL.
-@Suite("Programs that are not ours mine on the node", .serialized)
+@Suite("Programs that are not ours mine on the node and at the pool", .serialized)
 struct ForeignMinersTests {
     static let minerd = ProcessInfo.processInfo.environment["LAB_MINERD"]
     static let ckpool = ProcessInfo.processInfo.environment["LAB_CKPOOL"]
@@ -60,6 +60,53 @@ struct ForeignMinersTests {
             process.signal(SIGTERM)
             _ = try await process.status(within: 5)
         }
+    }
+
+    @Test(
+        "minerd mines through the translator, on a channel of its own and on the shared one",
+        .enabled(if: minerd != nil, "LAB_MINERD is not set: 1 test skipped"), arguments: [false, true])
+    func translated(aggregates: Bool) async throws {
+        let path = try #require(Self.minerd)
+        let directory = try TemporaryDirectory()
+        let node = try LabProcess([
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "2000000",
+            "--rpc-port", "0", "--p2p-port", "0", "--template-port", "0",
+        ])
+        let templates = try await node.word(after: "templates ")
+        let authority = try await node.word(after: "authority ")
+        let pool = try LabProcess([
+            "pool", "--data", directory.path, "--port", "0", "--jds-port", "0", "--templates", templates,
+            "--templates-authority", authority, "--shares-per-minute", "60",
+        ])
+        let url = try await pool.word(after: "pool stratum2")
+        let translator = try LabProcess(
+            [
+                "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "2e5",
+                "--shares-per-minute", "60", "--user-identity", "farm",
+            ] + (aggregates ? ["--aggregate-channels"] : []))
+        let v1 = try await translator.word(after: "translator ")
+        let miners = try ["a", "b"].map { name in
+            try LabProcess(
+                ["-a", "sha256d", "-o", v1, "-O", "farm.\(name):x", "-t", "1", "-R", "1"], executable: path)
+        }
+        let mined = try await Poll.until(seconds: 120) {
+            miners.allSatisfy { $0.fault.components(separatedBy: "yay!!!").count > 5 }
+                && node.output.contains("block 2 ")
+        }
+        let said = "\(miners[0].fault)\(translator.output)\(pool.output)\(node.output)"
+        #expect(mined, "\(said)")
+        #expect(!node.output.contains("refused"), "\(node.output)")
+        // What was refused was late for a new block, and nothing else.
+        for line in miners.flatMap({ $0.fault.split(separator: "\n") }) where line.contains("reject reason") {
+            #expect(line.contains("Job not found"), "\(line)")
+        }
+        for process in miners + [translator, pool, node] {
+            process.signal(SIGTERM)
+            _ = try await process.status(within: 10)
+        }
+        // The pool's own word: it credited what the miners were told is good.
+        let credited = try await LabProcess.run(["ledger", "--data", directory.path, "workers", "--json"])
+        #expect(credited.output.contains("\"farm\""), "\(credited.output)\(credited.fault)")
     }
 
     /// ckpool gives high difficulties on ports from 4,000 on.

@@ -51,6 +51,21 @@ final class LabProcess: Sendable {
         return process.exitStatus
     }
 
+    /// The word that the program prints behind a mark: a role's address, as an operator would copy it.
+    func word(after mark: String) async throws -> String {
+        var found: String?
+        _ = try await Poll.until(seconds: 60) {
+            if let range = output.range(of: mark) {
+                let rest = output[range.upperBound...]
+                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
+                    found = String(rest[..<end])
+                }
+            }
+            return found != nil || !isRunning
+        }
+        return try #require(found, "no \(mark) in \(output)\(fault)")
+    }
+
     /// Runs to the end and answers status, output and error output.
     static func run(
         _ arguments: [String], within seconds: Double = 60

@@ -4,20 +4,6 @@ import Testing
 /// Each role as its own process, found by its printed address, as an operator would wire them.
 @Suite("Roles alone", .serialized)
 struct RolesTests {
-    private func address(_ process: LabProcess, after mark: String) async throws -> String {
-        var found: String?
-        _ = try await Poll.until(seconds: 60) {
-            if let range = process.output.range(of: mark) {
-                let rest = process.output[range.upperBound...]
-                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
-                    found = String(rest[..<end])
-                }
-            }
-            return found != nil || !process.isRunning
-        }
-        return try #require(found, "no \(mark) in \(process.output)\(process.fault)")
-    }
-
     @Test("node, pool, translator, fleets over both protocols and a CPU miner work together on labnet")
     func wiredByHand() async throws {
         let directory = try TemporaryDirectory()
@@ -26,19 +12,19 @@ struct RolesTests {
             "0",
             "--p2p-port", "0", "--template-port", "0",
         ])
-        let templates = try await address(node, after: "templates ")
-        let authority = try await address(node, after: "authority ")
+        let templates = try await node.word(after: "templates ")
+        let authority = try await node.word(after: "authority ")
         let pool = try LabProcess([
             "pool", "--data", directory.path, "--port", "0", "--jds-port", "0",
             "--templates",
             templates, "--templates-authority", authority, "--shares-per-minute", "60",
         ])
-        let url = try await address(pool, after: "pool stratum2").description
+        let url = try await pool.word(after: "pool stratum2").description
         let translator = try LabProcess([
             "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "1e3",
             "--shares-per-minute", "60",
         ])
-        let v1 = try await address(translator, after: "translator ")
+        let v1 = try await translator.word(after: "translator ")
         let miner = try LabProcess(["miner", "--pool", v1, "--hash-rate", "100k"])
         let common = ["--ramp", "1s", "--duration", "15s"]
         async let native = LabProcess.run(
@@ -73,9 +59,9 @@ struct RolesTests {
             "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "200", "--rpc-port",
             "0", "--p2p-port", "0", "--template-port", "0",
         ])
-        let rpc = try await address(node, after: "rpc http://")
-        let templates = try await address(node, after: "templates ")
-        let authority = try await address(node, after: "authority ")
+        let rpc = try await node.word(after: "rpc http://")
+        let templates = try await node.word(after: "templates ")
+        let authority = try await node.word(after: "authority ")
         let from = [
             "--templates", templates, "--templates-authority", authority, "--shares-per-minute", "60",
         ]
@@ -87,14 +73,14 @@ struct RolesTests {
                 ] + from)
         }
         let pool = try startPool(port: "0", jds: "0")
-        let server = try await address(pool, after: "job declaration server stratum2+tcp://")
-        let url = try await address(pool, after: "pool stratum2+tcp://")
+        let server = try await pool.word(after: "job declaration server stratum2+tcp://")
+        let url = try await pool.word(after: "pool stratum2+tcp://")
         let client = try LabProcess(
             [
                 "jdc", "--data", directory.path, "--port", "0", "--pool", "stratum2+tcp://\(url)", "--jds",
                 "stratum2+tcp://\(server)", "--user-identity", "alice",
             ] + from)
-        let devices = try await address(client, after: "jdc stratum2+tcp://")
+        let devices = try await client.word(after: "jdc stratum2+tcp://")
         let fleet = try LabProcess([
             "fleet", "--count", "5", "--pool", "stratum2+tcp://\(devices)", "--ramp", "1s", "--duration",
             "120s",

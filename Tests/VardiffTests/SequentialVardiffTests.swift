@@ -73,6 +73,45 @@ struct SequentialVardiffTests {
         #expect(shares < 12)
     }
 
+    /// A path that stalls lets go of everything at one instant. Afterwards the miner is what it was.
+    @Test(
+        "shares that were held up and come all at once are no hash rate",
+        arguments: [20, 60, 90, 300] as [UInt64])
+    func stall(seconds: UInt64) {
+        var (control, now) = Self.known()
+        var highest = control.hashRate
+        var (workSent, hashes) = (1_000.0, 0.0)
+        var atOnce: [Double] = []
+        let (stalls, ends) = (now, now + .seconds(seconds))
+        while now < stalls + .minutes(40) {
+            let next = min(control.nextDeadline ?? .distantFuture, now + .seconds(1))
+            hashes += 200 * (next - now).seconds
+            now = max(next, now)
+            while hashes >= workSent {
+                hashes -= workSent
+                atOnce.append(workSent)
+            }
+            var isDue = control.nextDeadline.map { $0 <= now } ?? false
+            if now >= ends {
+                for work in atOnce {
+                    if control.sharesAccepted(1, work: work, goal: Self.goal, at: now) { isDue = true }
+                }
+                atOnce = []
+            }
+            if isDue, let rate = control.decide(goal: Self.goal, at: now) {
+                highest = max(highest, rate)
+                control.targetSent(work: rate * 5)
+                // A stalled path brings no target either.
+                if now >= ends {
+                    control.targetInForce(since: now)
+                    workSent = rate * 5
+                }
+            }
+        }
+        #expect(highest < 200 * 120, "\(highest) hashes a second")
+        #expect(abs(control.hashRate / 200 - 1) < 0.5, "\(control.hashRate) hashes a second")
+    }
+
     @Test("silence on a target that is not in force yet says little about it")
     func latency() {
         // Opened a thousand times too low: the first look finds it, and until the next job the flood goes on.

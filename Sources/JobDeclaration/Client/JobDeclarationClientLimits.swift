@@ -7,6 +7,11 @@ public struct JobDeclarationClientLimits: Sendable, Hashable {
     public var upstreamDeadline = Interval.seconds(10)
     /// From the dial of the template provider to its SetupConnection.Success.
     public var providerDeadline = Interval.seconds(10)
+    /// Without a message for so long the template provider is asked for a template: a path that forgot the connection
+    /// looks like a quiet network, and devices would mine on an old tip for ever.
+    public var providerQuiet = Interval.seconds(120)
+    /// From that question to any answer.
+    public var providerAnswer = Interval.seconds(30)
     /// A token, a declaration or a custom job that is not answered in this time is a fault of the pool. A server
     /// that asks its node about a full block needs some seconds.
     public var answerDeadline = Interval.seconds(30)

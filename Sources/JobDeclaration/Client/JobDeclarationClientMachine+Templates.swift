@@ -42,6 +42,7 @@ extension JobDeclarationClientMachine {
             timers.stop(.provider)
             providerAttempts = 0
             providerSession += 1
+            timers.set(.providerQuiet, now + configuration.limits.providerQuiet)
             demandTemplate(at: now)
             for solution in heldSolutions { provider.send(solution) }
             heldSolutions = []
@@ -50,6 +51,8 @@ extension JobDeclarationClientMachine {
             providerLost(.closed("setup refused: \(refusal.errorCode)"), at: now, into: &effects)
         case .failed(let text): providerLost(.closed(text), at: now, into: &effects)
         case .frame(let frame):
+            timers.stop(.provider)
+            timers.set(.providerQuiet, now + configuration.limits.providerQuiet)
             do throws(V2DecodeError) { try handleTemplate(frame, at: now, into: &effects) } catch {
                 providerLost(.closed("malformed message: \(error)"), at: now, into: &effects)
             }
@@ -65,6 +68,7 @@ extension JobDeclarationClientMachine {
         shelf = []
         recent = []
         timers.stop(.freshTemplate)
+        timers.stop(.providerQuiet)
         devices.forgetFutureTemplates()
         declarations.removeAll { $0.phase == .future }
         timers.stop(.provider)
@@ -73,6 +77,14 @@ extension JobDeclarationClientMachine {
             .dialProvider,
             now + pause(providerAttempts, first: limits.retryFirst, longest: limits.retryLongest))
         effects.observe(.templateProvider(.lost(reason)))
+    }
+
+    /// It is asked to begin anew, and left when it does not answer.
+    mutating func providerIsQuiet(at now: Instant, into effects: inout Effects) {
+        guard provider.isReady else { return }
+        effects.observe(.templateProvider(.quiet))
+        timers.set(.provider, now + configuration.limits.providerAnswer)
+        demandTemplate(at: now)
     }
 
     /// Doubling from first to longest.

@@ -22,6 +22,8 @@ public struct JobDeclarationClientMachine: Machine {
         case dialProvider, dialUpstream
         /// They did not get ready.
         case provider, upstream
+        /// The template provider said nothing for long.
+        case providerQuiet
         /// A request to pool or server should be answered by now.
         case answers
         /// A refusal is believed.
@@ -252,6 +254,7 @@ public struct JobDeclarationClientMachine: Machine {
             case .dialUpstream: dialUpstream(at: now, into: &effects)
             case .provider:
                 providerLost(.closed("the template provider did not get ready"), at: now, into: &effects)
+            case .providerQuiet: providerIsQuiet(at: now, into: &effects)
             case .upstream: leaveUpstream("the pool did not get ready in time", at: now, into: &effects)
             case .answers: checkAnswers(at: now, into: &effects)
             case .doubt: resolveDoubts(at: now, into: &effects)

@@ -24,16 +24,16 @@ struct Coinbase: Sendable {
     }
 
     /// The scriptSig is: the template's prefix (BIP34 height), a push of the pool's tag, a push of the job's
-    /// number and the extranonce. The job's number makes two jobs on one template different work, so that a
-    /// miner that starts over finds no share twice.
+    /// number and the extranonce. The number makes two jobs on one template different work, so that a miner that
+    /// starts over finds no share twice; it is no earlier process's either, which nobody remembers the shares of.
     init(
-        template: TemplateDistribution.NewTemplate, rewards: RewardOutputs, tag: [UInt8], jobID: UInt32,
+        template: TemplateDistribution.NewTemplate, rewards: RewardOutputs, tag: [UInt8], number: UInt32,
         extranonceSize: Int, scriptSigLimit: Int
     ) throws(Failure) {
         var script = template.coinbasePrefix
         if !tag.isEmpty { script += Script.push(tag) }
         script.append(UInt8(4 + extranonceSize))
-        for shift in [UInt32(0), 8, 16, 24] { script.append(UInt8(truncatingIfNeeded: jobID >> shift)) }
+        for shift in [UInt32(0), 8, 16, 24] { script.append(UInt8(truncatingIfNeeded: number >> shift)) }
         let scriptSize = script.count + extranonceSize
         guard scriptSize <= scriptSigLimit else {
             throw .scriptSigTooLong(scriptSize, limit: scriptSigLimit)

@@ -13,7 +13,8 @@ public struct PoolConfiguration: Sendable {
     /// How long a certificate is good. A new one is issued when half of that is over.
     public var certificateValidity = Interval.hours(1)
     public var clock: WallClock
-    /// Feeds the handshakes' ephemeral keys. Two machines must not share one.
+    /// Feeds the handshakes' ephemeral keys and tells jobs of one process from those of another. Two machines, and two
+    /// lives of one, must not share it.
     public var secretSeed: [UInt8]
 
     public var work = WorkSource.templateProvider

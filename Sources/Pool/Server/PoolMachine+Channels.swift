@@ -24,7 +24,7 @@ extension PoolMachine {
             refuse(request, code: "channel-capacity-exhausted", on: place, into: &effects)
             return
         }
-        guard let prefix = prefixes.allocate() else {
+        guard let prefix = prefixes.allocate(in: prefixPeriod) else {
             solo.release(reward)
             refuse(request, code: "channel-capacity-exhausted", on: place, into: &effects)
             return
@@ -234,8 +234,13 @@ extension PoolMachine {
         for member in members { remove(member.index, reason: reason, into: &effects) }
     }
 
-    /// Gives a channel's number back.
-    mutating func release(_ prefix: [UInt8]) { prefixes.release(Array(prefix.prefix(prefixes.prefixSize))) }
+    /// Gives a channel's number back. Nobody gets it before the next tip: the next holder's memory of shares would be
+    /// empty, and the jobs the same.
+    mutating func release(_ prefix: [UInt8]) {
+        prefixes.release(Array(prefix.prefix(prefixes.prefixSize)), in: prefixPeriod)
+    }
+
+    var prefixPeriod: UInt64 { UInt64(store.tip?.epoch ?? 0) }
 
     mutating func remove(
         _ index: Int, reason: String, into effects: inout EffectBuffer<PoolObservation>

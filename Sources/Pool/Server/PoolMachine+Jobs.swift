@@ -75,7 +75,8 @@ extension PoolMachine {
         let id = store.takeID()
         do throws(Coinbase.Failure) {
             let coinbase = try Coinbase(
-                template: template, rewards: terms.rewards, tag: configuration.tag, jobID: id,
+                template: template, rewards: terms.rewards, tag: configuration.tag,
+                number: id &+ jobSalt,
                 extranonceSize: terms.layout.fullSize,
                 scriptSigLimit: configuration.limits.scriptSigBytes)
             var job = Job(
@@ -85,7 +86,7 @@ extension PoolMachine {
                 job.solo[number] = try PoolMachine.coinbase(
                     of: template,
                     rewards: reward.outputs(of: template.coinbaseTxValueRemaining, pool: terms.rewards),
-                    jobID: id, terms: terms, configuration: configuration)
+                    number: id &+ jobSalt, terms: terms, configuration: configuration)
             }
             return job
         } catch {

@@ -103,7 +103,8 @@ extension PoolMachine {
             let traits = connections[place]!.traits
         else { return }
         // Jobs that went out with the prefix before the present one must be gone: a channel remembers two.
-        guard channels[index]!.canChangePrefix(oldestJob: store.oldestID), let prefix = prefixes.allocate()
+        guard channels[index]!.canChangePrefix(oldestJob: store.oldestID),
+            let prefix = prefixes.allocate(in: prefixPeriod)
         else { return effects.observe(.prefixKept(key)) }
         if let unused = channels[index]!.takeOlderPrefix() { release(unused) }
         let isStandard = channels[index]!.kind == .standard

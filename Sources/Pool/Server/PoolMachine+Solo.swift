@@ -20,12 +20,14 @@ extension PoolMachine {
         case .new(let number):
             let present = terms
             let settings = configuration
+            let salt = jobSalt
             store.changeJobs { job in
                 guard let template = job.template else { return }
                 let outputs = reward.outputs(of: template.coinbaseTxValueRemaining, pool: present.rewards)
                 // A job stands, so its template makes a coinbase; more outputs than fit leave it to the pool.
                 job.solo[number] = try? PoolMachine.coinbase(
-                    of: template, rewards: outputs, jobID: job.id, terms: present, configuration: settings)
+                    of: template, rewards: outputs, number: job.id &+ salt, terms: present,
+                    configuration: settings)
             }
             return number
         }
@@ -42,11 +44,11 @@ extension PoolMachine {
     }
 
     static func coinbase(
-        of template: TemplateDistribution.NewTemplate, rewards: RewardOutputs, jobID: UInt32,
+        of template: TemplateDistribution.NewTemplate, rewards: RewardOutputs, number: UInt32,
         terms: WorkTerms, configuration: PoolConfiguration
     ) throws(Coinbase.Failure) -> Coinbase {
         try Coinbase(
-            template: template, rewards: rewards, tag: configuration.tag, jobID: jobID,
+            template: template, rewards: rewards, tag: configuration.tag, number: number,
             extranonceSize: terms.layout.fullSize, scriptSigLimit: configuration.limits.scriptSigBytes)
     }
 

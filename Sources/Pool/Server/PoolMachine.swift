@@ -35,6 +35,9 @@ public struct PoolMachine: Machine {
     var freeChannels: [Int] = []
     var channelCount = 0
     var prefixes: ExtranonceAllocator
+    /// Added to a job's id for its coinbase. Ids begin at 1 in each life, and a share that an earlier life credited must
+    /// not count again.
+    let jobSalt: UInt32
     var terms: WorkTerms
     /// Stays empty unless the work comes from an owner.
     var owned = OwnedWork()
@@ -56,6 +59,8 @@ public struct PoolMachine: Machine {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
+        var salt = SecretGenerator(seed: configuration.secretSeed + Array("job numbers".utf8))
+        jobSalt = salt.bytes(4).reduce(0) { $0 << 8 | UInt32($1) }
         admission = AdmissionControl(configuration.admission)
         ledger = configuration.ledger.map { PoolLedger($0) }
         terms = WorkTerms(

@@ -13,7 +13,7 @@ public struct ExtranonceAllocator: Sendable {
     public static let restingMin = 256
 
     private var next: UInt64 = 0
-    private var freed: [UInt32] = []
+    private var freed: [(index: UInt32, period: UInt64)] = []
     private var freedStart = 0
     private var inUse: [Bool] = []
 
@@ -31,16 +31,20 @@ public struct ExtranonceAllocator: Sendable {
     public var count: Int { Int(next) - (freed.count - freedStart) }
 
     /// A prefix nobody holds; nil when all are held.
-    public mutating func allocate() -> [UInt8]? {
+    ///
+    /// - Parameter period: only prefixes that were given back in an earlier one are used again: what was sent with them
+    ///   is stale by then. Nil takes the longest resting one.
+    public mutating func allocate(in period: UInt64? = nil) -> [UInt8]? {
         let index: UInt32
         let resting = freed.count - freedStart
-        if next < capacity, resting <= Self.restingMin {
+        let isRested = resting > 0 && (period.map { freed[freedStart].period < $0 } ?? true)
+        if next < capacity, resting <= Self.restingMin || !isRested {
             index = UInt32(next)
             next += 1
             inUse.append(true)
         } else {
-            guard resting > 0 else { return nil }
-            index = freed[freedStart]
+            guard isRested else { return nil }
+            index = freed[freedStart].index
             freedStart += 1
             if freedStart > 64, freedStart * 2 > freed.count {
                 freed.removeSubrange(..<freedStart)
@@ -52,14 +56,15 @@ public struct ExtranonceAllocator: Sendable {
             + (0..<indexSize).map { UInt8(truncatingIfNeeded: index >> (8 * UInt32(indexSize - 1 - $0))) }
     }
 
-    /// Gives a prefix back. Hold it until jobs that were sent with it are stale. False when it is not held.
+    /// Gives a prefix back, in a period that ends when the jobs that were sent with it are stale. False when it is not
+    /// held.
     @discardableResult
-    public mutating func release(_ prefix: [UInt8]) -> Bool {
+    public mutating func release(_ prefix: [UInt8], in period: UInt64 = 0) -> Bool {
         guard prefix.count == prefixSize, prefix.starts(with: fixed) else { return false }
         let index = prefix.suffix(indexSize).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         guard Int(index) < inUse.count, inUse[Int(index)] else { return false }
         inUse[Int(index)] = false
-        freed.append(index)
+        freed.append((index, period))
         return true
     }
 }

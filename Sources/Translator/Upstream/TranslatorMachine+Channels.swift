@@ -29,8 +29,11 @@ extension TranslatorMachine {
         let rate = miners.indices.reduce(0) {
             $0 + (miners[$1]?.isAuthorized == true ? hashRate(of: $1) : 0)
         }
-        upstream.openings[Self.sharedRequest] = .everybody(hashRate: rate)
-        open(Self.sharedRequest, identity: sharedIdentity, hashRate: rate, maximumTarget: .max)
+        // Nobody there yet stands for one miner of the usual size: on a channel for no hash rate at all every hash would
+        // be a share, until the job after the first miner's UpdateChannel.
+        let announced = max(rate, configuration.nominalHashRate)
+        upstream.openings[Self.sharedRequest] = .everybody(hashRate: announced)
+        open(Self.sharedRequest, identity: sharedIdentity, hashRate: announced, maximumTarget: .max)
     }
 
     /// Gives a waiting miner its channel if the pool is there.
@@ -198,6 +201,8 @@ extension TranslatorMachine {
             let channel = upstream.channels[slot]
         else { return }
         let members = places(in: slot)
+        // An empty channel stays as it is: one made easier would flood the pool with whoever comes next.
+        guard !members.isEmpty else { return }
         let announced = UpstreamChannel.Announcement(
             hashRate: members.reduce(0) { $0 + hashRate(of: $1) },
             maximumTarget: channel.owner == nil ? .max : members.first.map { maximumTarget(of: $0) } ?? .max,

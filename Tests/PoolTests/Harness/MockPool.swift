@@ -95,7 +95,7 @@ final class MockPool {
         let job = nextJob
         nextJob += 1
         let coinbase = try! Coinbase(
-            template: provider.template(future: future), rewards: RewardOutputs(payout), tag: [], jobID: job,
+            template: provider.template(future: future), rewards: RewardOutputs(payout), tag: [], number: job,
             extranonceSize: prefix.count + Int(rollable), scriptSigLimit: 100)
         peer.send(
             Mining.NewExtendedMiningJob(

@@ -29,6 +29,21 @@ struct TranslatorChannelsTests {
         #expect(updates.map(\.nominalHashRate) == [200])
     }
 
+    @Test("a shared channel that is opened before any miner came does not make every hash a share")
+    func openedForNobody() throws {
+        let pool = try PoolWorld.ready()
+        let world = TranslatorWorld(pool: pool) {
+            $0.aggregatesChannels = true
+            $0.nominalHashRate = 6_000
+        }
+        try world.advance(by: .seconds(2))
+        let channel = try #require(pool.machine.snapshot(at: pool.now).channels.first)
+        #expect(channel.target.expectedHashes > 1_000)
+        let miner = try world.miner()
+        let job = try #require(miner.jobs.last)
+        #expect(Target(difficulty: job.difficulty).expectedHashes > 1_000)
+    }
+
     @Test("no UpdateChannel before the channel is open, whatever a miner suggests")
     func noEarlyUpdate() throws {
         let mock = MockPool("pool")
