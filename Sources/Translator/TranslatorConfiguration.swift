@@ -1,5 +1,6 @@
 import SansIO
 import Stratum
+import Vardiff
 
 /// One pool of a translator's list.
 public struct TranslatorUpstream: Sendable, Hashable {
@@ -30,6 +31,8 @@ public struct TranslatorConfiguration: Sendable {
     /// Own difficulty control of each miner (`enable_vardiff`); without it a miner works at its channel's target.
     /// Nil: only where the pool cannot do it, which is when ``aggregatesChannels``.
     public var enablesVardiff: Bool?
+    /// Which control that is.
+    public var vardiff = VardiffAlgorithm.lab
     /// Hashes per second announced for a miner that suggested no difficulty, and the least that difficulty control
     /// assumes (`min_individual_miner_hashrate`).
     public var nominalHashRate = 1e9

@@ -16,6 +16,15 @@ struct Evidence: Sendable, Hashable {
         let e = Double(expected)
         return Float(n * DeterministicMath.log(n / e) - (n - e))
     }
+
+    /// By how much two rates explain both evidences better than one does: the log-likelihood ratio in nats. Little
+    /// evidence of one rate makes it smaller, which ``surprise`` takes for known.
+    func contrast(to other: Evidence) -> Float {
+        func part(_ n: Double, _ e: Double) -> Double { n > 0 ? n * DeterministicMath.log(n / e) : 0 }
+        return Float(
+            part(Double(shares), Double(expected)) + part(Double(other.shares), Double(other.expected))
+                - part(Double(shares + other.shares), Double(expected + other.expected)))
+    }
 }
 
 /// Page's test: the log-likelihood ratio of a changed rate against the decided one, never below zero, and the
@@ -50,15 +59,17 @@ struct RecentShares: Sendable, Hashable {
 
     var evidence: Evidence { Evidence(shares: sum, expected: Float(full) * size + passed) }
 
-    /// The latest part of it that speaks most clearly against the expected rate: where the miner changed.
-    var mostSurprising: Evidence {
+    /// The latest part of it that speaks most clearly against so many shares for each one expected: where the miner changed.
+    func mostSurprising(against reference: Float) -> Evidence {
         var best = evidence
-        var part = Evidence(shares: Float(low & 0xff), expected: passed)
-        for index in 1..<Int(full) {
+        best.expected *= reference
+        var part = Evidence(shares: Float(low & 0xff), expected: passed * reference)
+        for index in 1..<max(Int(full), 1) {
             part.shares += Float((index < 8 ? low >> (8 * index) : high >> (8 * (index - 8))) & 0xff)
-            part.expected += size
+            part.expected += size * reference
             if index >= 5, part.quotient < 1, part.surprise > best.surprise { best = part }
         }
+        best.expected /= reference
         return best
     }
 
@@ -96,5 +107,5 @@ struct RecentShares: Sendable, Hashable {
     }
 
     /// Expected shares that may fail to come before it pays to look again.
-    var slack: Float { isFull ? max(sum - 0.66 * 16 * size, 0) / 2 : .infinity }
+    var slack: Float { isFull ? max(sum - 0.74 * 16 * size, 0) / 2 : .infinity }
 }

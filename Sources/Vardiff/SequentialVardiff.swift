@@ -13,6 +13,9 @@ public struct SequentialVardiff: VardiffControl {
     enum Phase: Sendable, Hashable {
         /// Followed by the tests.
         case followed
+        /// Asked for more shares than the goal until it is known by enough of them: after an alarm, or when it was
+        /// opened too high.
+        case probed
         /// Silent after it was known; the target was lowered so many times.
         case dormant(UInt8)
     }
@@ -83,7 +86,7 @@ public struct SequentialVardiff: VardiffControl {
         let count = Float(count)
         silence = 0
         test(shares: count, expected: expected)
-        if phase != .followed, newer.shares < 1 {
+        if case .dormant = phase, newer.shares < 1 {
             // The silence is over; the evidence begins with this share. What a path held up comes all at once and says
             // nothing of the rate.
             if newer.shares == 0 { newer = Evidence(shares: .leastNonzeroMagnitude, expected: 0) }
@@ -92,7 +95,11 @@ public struct SequentialVardiff: VardiffControl {
         newer.shares += count
         window.add(count)
         guard allowance >= 1, now >= changedAt + SequentialVardiff.spacing else { return false }
-        guard phase == .followed else { return newer.shares >= SequentialVardiff.sharesOfReturn }
+        switch phase {
+        case .probed: return true
+        case .dormant: return newer.shares >= SequentialVardiff.sharesOfReturn
+        case .followed: break
+        }
         return older.shares + newer.shares >= refineAt || rise.ratio >= SequentialVardiff.riseAlarm(goal)
     }
 
@@ -116,8 +123,9 @@ public struct SequentialVardiff: VardiffControl {
     /// Page's tests hear of shares at the end of a time in which so many were expected. A single share came at its
     /// end; several came all along.
     private mutating func test(shares: Float, expected: Float) {
-        let fallen = expected * SequentialVardiff.fallDrift
-        let risen = -expected * SequentialVardiff.riseDrift
+        let reference = self.reference
+        let fallen = expected * reference * SequentialVardiff.fallDrift
+        let risen = -expected * reference * SequentialVardiff.riseDrift
         if shares > 1 {
             fall.add(shares: shares, expected: expected, fallen - shares * SequentialVardiff.fallLog)
             rise.add(shares: shares, expected: expected, risen + shares * SequentialVardiff.riseLog)
@@ -127,6 +135,14 @@ public struct SequentialVardiff: VardiffControl {
             fall.add(shares: shares, expected: 0, -shares * SequentialVardiff.fallLog)
             rise.add(shares: shares, expected: 0, shares * SequentialVardiff.riseLog)
         }
+    }
+
+    /// The best estimate of the rate in units of the decided one: what the tests compare with.
+    var reference: Float {
+        guard phase == .followed, remembered == 0 else { return 1 }
+        let shares = older.shares + newer.shares
+        guard shares >= SequentialVardiff.youth else { return 1 }
+        return shares / (older.expected + newer.expected)
     }
 
     public mutating func decide(goal: VardiffGoal, at now: Instant) -> Double? {
@@ -147,9 +163,12 @@ public struct SequentialVardiff: VardiffControl {
     }
 
     private mutating func verdict(goal: VardiffGoal) -> Double? {
-        if silence >= silenceLimit(goal) { return fallSilent() }
-        if phase != .followed { return newer.shares >= SequentialVardiff.sharesOfReturn ? comeBack() : nil }
-        return follow(goal: goal)
+        if silence >= silenceLimit(goal) { return fallSilent(goal) }
+        switch phase {
+        case .dormant: return newer.shares >= SequentialVardiff.sharesOfReturn ? comeBack() : nil
+        case .probed: return probe(goal: goal)
+        case .followed: return follow(goal: goal)
+        }
     }
 
     private mutating func change(to decided: Double, at now: Instant) -> Double? {
@@ -177,24 +196,28 @@ extension SequentialVardiff {
     /// Expected shares without one that mean something.
     private func silenceLimit(_ goal: VardiffGoal) -> Float {
         switch phase {
-        case .followed:
+        case .followed, .probed:
             isUnseen
                 ? SequentialVardiff.silentAtStart : SequentialVardiff.silent(goal)
         case .dormant(let step): SequentialVardiff.silent(goal) * Float(1 << min(step, 16))
         }
     }
 
-    /// No share came since the channel was opened.
-    private var isUnseen: Bool { newer.shares == 0 && older.shares <= SequentialVardiff.prior }
-
-    private mutating func fallSilent() -> Double {
+    /// Hardly a share came since the channel was opened.
+    private var isUnseen: Bool {
         switch phase {
-        case .followed where isUnseen:
-            older = Evidence()
-            newer = Evidence()
-            return hashRate / 10
-        case .followed:
-            remember()
+        case .followed: newer.shares == 0 && older.shares <= SequentialVardiff.prior
+        case .probed: trend == 0 && older.shares + newer.shares < SequentialVardiff.firstShares
+        case .dormant: false
+        }
+    }
+
+    private mutating func fallSilent(_ goal: VardiffGoal) -> Double {
+        switch phase {
+        case .followed where isUnseen, .probed where isUnseen:
+            return search(goal)
+        case .followed, .probed:
+            if phase == .followed { remember() }
             phase = .dormant(1)
             older = Evidence()
             newer = Evidence()
@@ -202,6 +225,22 @@ extension SequentialVardiff {
             phase = .dormant(min(step, 30) + 1)
         }
         return hashRate / 4
+    }
+
+    /// Silence of a miner of which hardly a share was seen: its rate is searched for downwards.
+    private mutating func search(_ goal: VardiffGoal) -> Double {
+        if phase == .followed { older = Evidence() }
+        phase = .probed
+        refineAt = SequentialVardiff.firstShares
+        silence = 0
+        let shares = older.shares + newer.shares
+        guard shares == 0 else {
+            let quotient = Double(shares) / Double(older.expected + newer.expected)
+            return hashRate * min(quotient, 1) * SequentialVardiff.probe(goal)
+        }
+        older = Evidence()
+        newer = Evidence()
+        return hashRate / SequentialVardiff.searchStep
     }
 
     /// Shares after a silence: the miner as it was, or another.
@@ -224,13 +263,18 @@ extension SequentialVardiff {
 
 extension SequentialVardiff {
     private mutating func follow(goal: VardiffGoal) -> Double? {
-        if fall.ratio >= SequentialVardiff.fallAlarm(goal) { return alarmed(fall.evidence) }
-        if rise.ratio >= SequentialVardiff.riseAlarm(goal) { return alarmed(rise.evidence) }
+        if fall.ratio >= SequentialVardiff.fallAlarm(goal) { return alarmed(fall.evidence, goal) }
+        if rise.ratio >= SequentialVardiff.riseAlarm(goal) { return alarmed(rise.evidence, goal) }
         let recent = window.evidence
-        if window.isFull, age >= SequentialVardiff.youth, recent.quotient < 0.75,
-            recent.surprise >= SequentialVardiff.windowAlarm(goal)
+        let rest = Evidence(
+            shares: older.shares + newer.shares - recent.shares,
+            expected: older.expected + newer.expected - recent.expected)
+        if window.isFull, rest.shares > SequentialVardiff.contrastMin,
+            rest.expected > SequentialVardiff.contrastMin,
+            recent.quotient < 0.75 * rest.quotient,
+            recent.contrast(to: rest) >= SequentialVardiff.windowAlarm(goal)
         {
-            return alarmed(window.mostSurprising)
+            return alarmed(window.mostSurprising(against: Float(rest.quotient)), goal)
         }
         let whole = Evidence(
             shares: older.shares + newer.shares, expected: older.expected + newer.expected)
@@ -253,7 +297,7 @@ extension SequentialVardiff {
         if newer.shares > 16, whole.shares >= SequentialVardiff.youth, abs(newer.quotient - 1) > tolerated,
             newer.surprise > limit + inertia(newer)
         {
-            return begin(newer)
+            return begin(clearest(since: newer))
         }
         if abs(whole.quotient - 1) > tolerated, whole.surprise > limit + min(inertia(whole), 0) {
             return hashRate * whole.quotient
@@ -263,6 +307,21 @@ extension SequentialVardiff {
             newer = Evidence()
         }
         return nil
+    }
+
+    /// The part of this evidence that speaks most clearly against the rate before: where the miner changed.
+    private func clearest(since evidence: Evidence) -> Evidence {
+        guard older.shares > SequentialVardiff.contrastMin else { return evidence }
+        let latest =
+            evidence.quotient < 1
+            ? window.mostSurprising(against: Float(older.quotient)) : rise.evidence
+        guard latest.shares >= 16, latest.expected > 0, latest.expected < evidence.expected else {
+            return evidence
+        }
+        func clarity(_ part: Evidence) -> Float {
+            Evidence(shares: part.shares, expected: part.expected * Float(older.quotient)).surprise
+        }
+        return clarity(latest) > clarity(evidence) ? latest : evidence
     }
 
     /// Evidence against the decided rate that is believed, in nats. It grows with the time for which the rate was
@@ -279,11 +338,42 @@ extension SequentialVardiff {
     }
 
     /// A test says that the miner changed where this evidence begins. It may be wrong, so the rate before is kept.
-    private mutating func alarmed(_ evidence: Evidence) -> Double {
+    private mutating func alarmed(_ evidence: Evidence, _ goal: VardiffGoal) -> Double {
         remember()
         let rate = begin(evidence)
         older = newer
+        if evidence.quotient >= SequentialVardiff.flood {
+            newer = Evidence()
+            remembered = 0
+            return rate
+        }
+        older.shares *= SequentialVardiff.alarmWeight
+        older.expected *= SequentialVardiff.alarmWeight
         newer = Evidence()
+        phase = .probed
+        refineAt = SequentialVardiff.probeShares
+        return rate * SequentialVardiff.probe(goal)
+    }
+
+    /// Evidence is gathered quickly; then the rate before the alarm is right again, or the new one is known.
+    private mutating func probe(goal: VardiffGoal) -> Double? {
+        if remembered > 0, let rate = reconsidered() {
+            phase = .followed
+            return rate
+        }
+        let whole = Evidence(shares: older.shares + newer.shares, expected: older.expected + newer.expected)
+        guard whole.shares >= refineAt, remembered == 0 || newer.shares >= SequentialVardiff.probeMax else {
+            return nil
+        }
+        let rate = hashRate * whole.quotient
+        if whole.shares < SequentialVardiff.probeShares {
+            refineAt = min(whole.shares * 2, SequentialVardiff.probeShares)
+            let probed = rate * SequentialVardiff.probe(goal)
+            return abs(probed / hashRate - 1) > 0.2 ? probed : nil
+        }
+        remembered = 0
+        phase = .followed
+        refineAt = whole.shares * SequentialVardiff.refinementGrowth
         return rate
     }
 
@@ -304,11 +394,12 @@ extension SequentialVardiff {
 
     /// What came after an alarm shows whether it was a false one: then the rate before it is right again.
     private mutating func reconsidered() -> Double? {
-        let ratio = Double(remembered) / hashRate
-        let support =
-            Double(newer.shares) * DeterministicMath.log(ratio) - Double(newer.expected) * (ratio - 1)
-        if support > 3 { return takeRemembered() }
-        if support < -2 { remembered = 0 }
+        let changed =
+            trend < 0 ? 1 - Double(SequentialVardiff.fallDrift) : 1 + Double(SequentialVardiff.riseDrift)
+        let expected = Double(newer.expected) * Double(remembered) / hashRate
+        let support = expected * (changed - 1) - Double(newer.shares) * DeterministicMath.log(changed)
+        if support > SequentialVardiff.undone { return takeRemembered() }
+        if support < -SequentialVardiff.confirmed { remembered = 0 }
         return nil
     }
 
@@ -319,7 +410,8 @@ extension SequentialVardiff {
             shares: rememberedShares + older.shares + newer.shares,
             expected: rememberedShares / ratio + older.expected + newer.expected)
         newer = Evidence()
-        refineAt = older.shares * SequentialVardiff.refinementGrowth
+        refineAt = max(older.shares * SequentialVardiff.refinementGrowth, SequentialVardiff.youth)
+        if refineAt >= SequentialVardiff.lastRefinement { refineAt = .infinity }
         remembered = 0
         trend = 0
         return hashRate * older.quotient

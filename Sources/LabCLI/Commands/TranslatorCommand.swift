@@ -6,6 +6,7 @@ import Runtime
 import SansIO
 import Stratum
 import Translator
+import Vardiff
 
 struct TranslatorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,6 +58,8 @@ struct TranslatorCommand: AsyncParsableCommand {
         inversion: .prefixedNo,
         help: "Own difficulty control of each miner. (default: with --aggregate-channels only)")
     var enableVardiff: Bool?
+    @Option(help: "Its algorithm: lab, or classic or ckpool as others have it; see lab vardiff.")
+    var vardiff = VardiffAlgorithm.lab
     @Option(
         name: [.customLong("hash-rate"), .customLong("min-individual-miner-hashrate")],
         help: "Announced for a miner that suggests no difficulty; difficulty control assumes no less.")
@@ -200,6 +203,7 @@ struct TranslatorCommand: AsyncParsableCommand {
     private func configure(_ configuration: inout TranslatorConfiguration) {
         configuration.aggregatesChannels = aggregateChannels
         configuration.enablesVardiff = enableVardiff
+        configuration.vardiff = vardiff
         configuration.nominalHashRate = hashRate.hashesPerSecond
         configuration.sharesPerMinute = sharesPerMinute
         configuration.extranonce1Size = extranonce1Size

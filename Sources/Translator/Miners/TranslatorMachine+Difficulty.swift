@@ -64,7 +64,8 @@ extension TranslatorMachine {
 
     private func control(hashRate: Double, at now: Instant) -> ChannelVardiff {
         ChannelVardiff(
-            .classic, hashRate: hashRate, work: hashRate * 60 / configuration.sharesPerMinute, at: now)
+            configuration.vardiff, hashRate: hashRate, work: hashRate * 60 / configuration.sharesPerMinute,
+            at: now)
     }
 
     /// Sets the timer of a miner's difficulty control.
@@ -87,6 +88,7 @@ extension TranslatorMachine {
         miners[place]!.session.suggestedHashRate = rate
         if miner.session.control != nil {
             miners[place]!.session.control = control(hashRate: rate, at: now)
+            if let target = miner.session.issued.last?.target { noteForControl(target, of: place, at: now) }
             watch(place)
         }
         if let slot = miner.slot { updateSoon(slot, at: now) }
@@ -119,6 +121,16 @@ extension TranslatorMachine {
         give(job, to: place, isClean: false, at: now, into: &effects)
     }
 
+    /// Tells difficulty control the target of the job that the miner works on from here on: it may be another than
+    /// the control's, because the pool's or the password's goes first.
+    mutating func noteForControl(_ target: Target, of place: Int, at now: Instant) {
+        guard miners[place]!.session.control != nil else { return }
+        miners[place]!.session.control!.targetSent(work: target.expectedHashes)
+        if miners[place]!.session.control!.awaitsTarget {
+            miners[place]!.session.control!.targetInForce(since: now)
+        }
+    }
+
     /// Difficulty control's look. A new difficulty takes effect at once: the miner gets its job again with it.
     mutating func lookAtDifficulty(
         of place: Int, at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>
@@ -134,11 +146,6 @@ extension TranslatorMachine {
             return
         }
         let decided = control.decide(goal: goal, at: now)
-        if let decided {
-            // The miner gets its job again with the new difficulty in this very turn.
-            control.targetSent(work: decided * 60 / configuration.sharesPerMinute)
-            control.targetInForce(since: now)
-        }
         miners[place]!.session.control = control
         watch(place)
         guard decided != nil, let slot = miner.slot else { return }

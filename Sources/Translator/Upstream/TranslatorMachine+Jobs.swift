@@ -125,7 +125,7 @@ extension TranslatorMachine {
         for place in places(in: slot) {
             if isClean { miners[place]!.session.forgetJobs() }
             guard miners[place]!.isSubscribed else { continue }
-            give(job, by: &line, to: place, into: &effects)
+            give(job, by: &line, to: place, at: now, into: &effects)
             count += 1
         }
         if let interval = configuration.keepAliveInterval {
@@ -151,17 +151,18 @@ extension TranslatorMachine {
         guard let slot = miners[place]!.slot else { return }
         var line = NotifyLine(
             job: job, isClean: isClean, nTime: job.tip.nTime(at: now), zeros: zeros(in: slot))
-        give(job, by: &line, to: place, into: &effects)
+        give(job, by: &line, to: place, at: now, into: &effects)
     }
 
     /// Tells a miner a job, after the difficulty that it counts with.
     private mutating func give(
-        _ job: ActiveJob, by line: inout NotifyLine, to place: Int,
+        _ job: ActiveJob, by line: inout NotifyLine, to place: Int, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         let target = minerTarget(of: place, upstreamTarget: job.target)
         let issued = miners[place]!.session.issue(
             job.serial, target: target, limit: configuration.limits.jobsPerMiner)
+        noteForControl(target, of: place, at: now)
         let difficulty = V1Difficulty(target).value
         let isNewDifficulty = miners[place]!.session.announcedDifficulty != difficulty
         miners[place]!.session.announcedDifficulty = difficulty

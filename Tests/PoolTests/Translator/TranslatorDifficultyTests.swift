@@ -2,6 +2,7 @@ import Bitcoin
 import SansIO
 import Stratum
 import Testing
+import Vardiff
 
 @testable import Pool
 @testable import Translator
@@ -55,9 +56,11 @@ struct TranslatorDifficultyTests {
         #expect(miner.difficulty == V1Difficulty(mock.target).value)
     }
 
-    @Test("own control raises a fast miner's difficulty and gives it its job again at once")
-    func control() throws {
-        let (world, _) = try shared()
+    @Test(
+        "own control raises a fast miner's difficulty and gives it its job again at once",
+        arguments: [VardiffAlgorithm.classic, .lab])
+    func control(algorithm: VardiffAlgorithm) throws {
+        let (world, _) = try shared { $0.vardiff = algorithm }
         let miner = try world.miner()
         let before = try #require(miner.difficulty)
         for _ in 0..<12 {
@@ -74,6 +77,25 @@ struct TranslatorDifficultyTests {
         miner.call(.submit(try miner.solve()))
         try world.pump()
         #expect(miner.responses.suffix(2).allSatisfy { $0.isAccepted })
+    }
+
+    @Test(
+        "own control is told the target that the miner really works at: an easier pool's flood is no faster miner"
+    )
+    func boundByPool() throws {
+        let mock = MockPool("pool")
+        mock.target = StratumMath.target(hashRate: 20.0 / 16, sharesPerMinute: 6)
+        let world = TranslatorWorld(mocks: [mock]) { $0.aggregatesChannels = true }
+        try world.advance(by: .seconds(2))
+        let miner = try world.miner()
+        #expect(abs(try #require(miner.difficulty) / difficulty(20.0 / 16) - 1) < 1e-6)
+        // 96 shares a minute on the pool's target are 20 hashes a second, as was announced.
+        for _ in 0..<192 {
+            miner.call(.submit(try miner.solve()))
+            try world.advance(by: .milliseconds(625))
+        }
+        let rate = try #require(world.machine.snapshot.miners.first?.hashRate)
+        #expect(abs(rate / 20 - 1) < 0.1)
     }
 
     @Test("own control tells the pool the sum of what it found")
