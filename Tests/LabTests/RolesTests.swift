@@ -5,17 +5,7 @@ import Testing
 @Suite("Roles alone", .serialized)
 struct RolesTests {
     private func address(_ process: LabProcess, after mark: String) async throws -> String {
-        var found: String?
-        _ = try await Poll.until(seconds: 60) {
-            if let range = process.output.range(of: mark) {
-                let rest = process.output[range.upperBound...]
-                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
-                    found = String(rest[..<end])
-                }
-            }
-            return found != nil || !process.isRunning
-        }
-        return try #require(found, "no \(mark) in \(process.output)\(process.fault)")
+        try await process.word(after: mark)
     }
 
     @Test("node, pool, translator, fleets over both protocols and a CPU miner work together on labnet")
