@@ -33,7 +33,9 @@ public enum ControlFault: Error, Equatable, Sendable {
 /// A role as its HTTP interface sees it.
 public protocol RoleSource: Sendable {
     var controls: [ControlCall] { get }
-    func facts() async -> RoleFacts
+    /// - Parameter list: whose items are wanted. A role may leave out the items of lists that cost something, never
+    ///   the lists themselves.
+    func facts(listing list: String?) async -> RoleFacts
     /// Carries out one of ``controls``; the answer is shown to the caller.
     func control(_ name: String, _ body: JSON) async throws -> JSON
 }

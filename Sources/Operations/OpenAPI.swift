@@ -13,7 +13,7 @@ enum OpenAPI {
         ]
         for list in facts.lists {
             paths.append("/api/v1/\(list.name)", get("The \(list.name), by pages.", parameters: paging))
-            if list.items.first?["id"] != nil {
+            if list.isKeyed {
                 paths.append("/api/v1/\(list.name)/{id}", get("One of the \(list.name).", parameters: [id]))
             }
         }

@@ -40,7 +40,7 @@ struct OperationsDesk: Sendable {
             guard request.method == "GET" else { return Self.wrongMethod("GET") }
             return DeskReply(
                 status: 200, contentType: MetricsText.contentType,
-                body: MetricsText.text(await source.facts().metrics))
+                body: MetricsText.text(await source.facts(listing: nil).metrics))
         }
         guard parts.count >= 3, parts[0] == "api", parts[1] == "v1" else { return Self.unknown(request.path) }
         if parts[2] == "control" {
@@ -49,7 +49,7 @@ struct OperationsDesk: Sendable {
         // Reloading is what an operator's scripts ask of every role, so it has a short path of its own.
         if parts[2...] == ["reload"] { return await control("reload", request) }
         guard request.method == "GET" else { return Self.wrongMethod("GET") }
-        let facts = await source.facts()
+        let facts = await source.facts(listing: parts[2])
         switch (parts[2], parts.count) {
         case ("health", 3): return health(facts)
         case ("global", 3): return .json(Self.global(facts))

@@ -81,7 +81,7 @@ public struct OperationsService: Sendable {
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { writer in
                 while !Task.isCancelled {
-                    let global = OperationsDesk.global(await desk.source.facts())
+                    let global = OperationsDesk.global(await desk.source.facts(listing: nil))
                     try await writer.write(ByteBuffer(string: "event: global\ndata: \(global.text)\n\n"))
                     try await Task.sleep(for: .seconds(1))
                 }

@@ -35,10 +35,14 @@ public struct RoleFacts: Sendable, Equatable {
 public struct RoleList: Sendable, Equatable {
     public var name: String
     public var items: [JSON]
+    /// Whether its objects carry an `id`.
+    public var isKeyed: Bool
 
-    public init(_ name: String, _ items: [JSON]) {
+    /// - Parameter isKeyed: nil for what the first object shows.
+    public init(_ name: String, _ items: [JSON], isKeyed: Bool? = nil) {
         self.name = name
         self.items = items
+        self.isKeyed = isKeyed ?? (items.first?["id"] != nil)
     }
 }
 

@@ -5,17 +5,7 @@ import Testing
 @Suite("Interfaces of the roles", .serialized)
 struct RoleInterfaceTests {
     private func address(_ process: LabProcess, after mark: String) async throws -> String {
-        var found: String?
-        _ = try await Poll.until(seconds: 60) {
-            if let range = process.output.range(of: mark) {
-                let rest = process.output[range.upperBound...]
-                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
-                    found = String(rest[..<end])
-                }
-            }
-            return found != nil || !process.isRunning
-        }
-        return try #require(found, "no \(mark) in \(process.output)\(process.fault)")
+        try await process.word(after: mark)
     }
 
     private func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {

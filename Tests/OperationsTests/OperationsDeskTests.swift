@@ -14,7 +14,7 @@ private actor FakeRole: RoleSource {
 
     func setComplaint(_ text: String?) { complaint = text }
 
-    func facts() -> RoleFacts {
+    func facts(listing list: String?) -> RoleFacts {
         RoleFacts(
             role: "pool", version: "1", uptimeSeconds: 12.5, complaint: complaint,
             global: ["channels": 3],

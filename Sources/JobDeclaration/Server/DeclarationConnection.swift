@@ -22,6 +22,8 @@ struct DeclarationConnection: Sendable {
         var expires: UInt32
         /// Digest of the account that it was given out to.
         var identity: [UInt8]
+        /// Taken back while a declaration used it: not given back after that.
+        var isRevoked = false
     }
 
     let address: String

@@ -261,7 +261,7 @@ extension JobDeclarationServerMachine {
         heldBytes -= declaration.bytes
         let isInnocent = code == Code.staleChainTip || code == Code.internalError
         if isInnocent, connections[id]!.tokens.count < configuration.limits.tokensPerConnection {
-            connections[id]!.tokens.append(declaration.token)
+            if !declaration.token.isRevoked { connections[id]!.tokens.append(declaration.token) }
         }
         refuseDeclaration(declaration.requestID, code, details, on: id, into: &effects)
         lowerPayload(of: id)

@@ -59,6 +59,10 @@ extension JobDeclarationServerMachine {
             let held = connections[id]!.tokens.count
             connections[id]!.tokens.removeAll { $0.identity == digest }
             count += held - connections[id]!.tokens.count
+            for place in connections[id]!.pending.indices
+            where connections[id]!.pending[place].token.identity == digest {
+                connections[id]!.pending[place].token.isRevoked = true
+            }
         }
         effects.observe(.tokensRevoked(identity: identity, count: count))
     }

@@ -30,7 +30,7 @@ struct JobDeclarationClientOperations: RoleSource {
         }
     }
 
-    func facts() async -> RoleFacts {
+    func facts(listing list: String?) async -> RoleFacts {
         let uptime = (client.host.world.now - .start).seconds
         guard let snapshot = await snapshot else {
             return RoleFacts(

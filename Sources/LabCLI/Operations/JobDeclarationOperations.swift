@@ -31,7 +31,7 @@ struct JobDeclarationOperations: RoleSource {
         ]
     }
 
-    func facts() async -> RoleFacts {
+    func facts(listing list: String?) async -> RoleFacts {
         let uptime = (server.host.world.now - .start).seconds
         guard let snapshot = try? await server.host.query({ $0.snapshot }) else {
             return RoleFacts(

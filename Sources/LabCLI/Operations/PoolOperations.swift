@@ -14,7 +14,7 @@ struct PoolOperations: RoleSource {
 
     var controls: [ControlCall] { PoolControls.calls + [ReloadCall.call] }
 
-    func facts() async -> RoleFacts {
+    func facts(listing list: String?) async -> RoleFacts {
         let uptime = (pool.host.world.now - .start).seconds
         guard let snapshot = await pool.snapshot else {
             return RoleFacts(
@@ -37,7 +37,9 @@ struct PoolOperations: RoleSource {
                 "prev_hash": snapshot.tip.map { .string($0.displayHex) } ?? .null,
                 "current_job": snapshot.currentJob.map { .int($0) } ?? .null,
             ],
-            lists: PoolFacts.lists(snapshot) + [journal.shares, RoleList("blocks", await blocks())],
+            lists: PoolFacts.lists(snapshot) + [
+                journal.shares, RoleList("blocks", list == "blocks" ? await blocks() : [], isKeyed: true),
+            ],
             metrics: [
                 Metric("sv2_uptime_seconds", .gauge, "Seconds since the start.", uptime)
             ] + PoolFacts.metrics(snapshot))

@@ -111,7 +111,7 @@ final class RoleJournal: Sendable {
                     "user_identity": block.identity.map { .string($0) } ?? .null,
                     "status": .string(block.status),
                 ]
-            })
+            }, isKeyed: true)
     }
 
     var shares: RoleList {
@@ -128,7 +128,7 @@ final class RoleJournal: Sendable {
                 "verdict": .string(share.verdict),
             ])
         }
-        return RoleList("shares", items.reversed())
+        return RoleList("shares", items.reversed(), isKeyed: true)
     }
 
     private func name(_ channel: String, _ identity: String) {

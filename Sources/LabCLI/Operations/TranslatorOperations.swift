@@ -31,7 +31,7 @@ struct TranslatorOperations: RoleSource {
         ]
     }
 
-    func facts() async -> RoleFacts {
+    func facts(listing list: String?) async -> RoleFacts {
         let uptime = (translator.host.world.now - .start).seconds
         guard let snapshot = try? await translator.host.query({ $0.snapshot }) else {
             return RoleFacts(
