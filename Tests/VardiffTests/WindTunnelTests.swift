@@ -32,8 +32,8 @@ struct WindTunnelTests {
             (.coldHigh, 12), (.stepUp, 12),
         ])
     func settles(scenario: WindTunnelScenario, rate: Double) throws {
-        let ours = try #require(Self.cell(.lab, scenario, rate).settledP90)
-        let classic = try #require(Self.cell(.classic, scenario, rate).settledP90)
+        let ours = try #require(Self.cell(.lab, scenario, rate).settledMedian)
+        let classic = try #require(Self.cell(.classic, scenario, rate).settledMedian)
         #expect(ours <= classic * 0.5)
     }
 
