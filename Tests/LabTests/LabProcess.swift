@@ -94,24 +94,6 @@ final class LabProcess: Sendable {
         }
     }
 }
-
-extension LabProcess {
-    /// What the program printed behind a mark, up to a blank or a comma.
-    func word(after mark: String) async throws -> String {
-        var found: String?
-        _ = try await Poll.until(seconds: 60) {
-            if let range = self.output.range(of: mark) {
-                let rest = self.output[range.upperBound...]
-                if let end = rest.firstIndex(where: { $0.isWhitespace || $0 == "," }) {
-                    found = String(rest[..<end])
-                }
-            }
-            return found != nil || !self.isRunning
-        }
-        return try #require(found, "no \(mark) in \(self.output)\(self.fault)")
-    }
-}
-
 enum Poll {
     /// Asks `condition` every 20 ms until it holds or the time is over.
     static func until(seconds: Double, _ condition: () async throws -> Bool) async throws -> Bool {
