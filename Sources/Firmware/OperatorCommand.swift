@@ -89,7 +89,7 @@ extension MinerFirmware {
             fan.setTarget(target)
         case .setSleep(let sleeps):
             if sleeps {
-                sleep(at: now, into: &effects, commands: &commands)
+                fallAsleep(at: now, into: &effects, commands: &commands)
             } else {
                 wake(at: now, into: &effects, commands: &commands)
             }
@@ -129,7 +129,7 @@ extension MinerFirmware {
 
     // MARK: Sleep
 
-    private mutating func sleep(
+    private mutating func fallAsleep(
         at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
     ) {
         guard boards != .sleeping, boards != .off else { return }
