@@ -214,12 +214,12 @@ func withExplorer(
 
 struct NotInTime: Error, CustomStringConvertible {
     let what: String
-    var description: String { "not within 20 s: \(what)" }
+    var description: String { "not within 60 s: \(what)" }
 }
 
-/// Looks again until the condition holds, at most 20 s.
+/// Looks again until the condition holds, at most 60 s.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(5))
