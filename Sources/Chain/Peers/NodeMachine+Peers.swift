@@ -117,9 +117,9 @@ extension NodeMachine {
                 let next = try peers.list[index].transport.next()
                 peers.shakeHands(index, at: time, into: &effects)
                 let lost = peers.list[index].transport.takeLost()
-                if lost.count > 0 {
+                if lost.bytes > 0 {
                     peers.list[index].traffic.countReceived("", lost.bytes)
-                    peers.passOver(lost.count, of: index)
+                    peers.passOver(lost.damaged, of: index)
                 }
                 guard let (message, size) = next else { break }
                 peers.list[index].traffic.countReceived(message.command, size)

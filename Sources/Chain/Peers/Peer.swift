@@ -49,7 +49,7 @@ struct Peer: Sendable {
     var hasSentVersion = false
     /// What it said of itself.
     var version: UInt32 = 0
-    /// Messages of it that could not be read: wrong checksums, impossible names, contents that do not parse.
+    /// Messages of it with a wrong checksum or contents that do not parse.
     var unreadable = 0
     var services: UInt64 = 0
     var userAgent = ""

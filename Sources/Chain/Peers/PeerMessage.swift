@@ -80,12 +80,13 @@ struct InventoryEntry: Equatable, Sendable {
 
 /// Messages of a peer that could not be read: they are passed over.
 struct LostMessages: Equatable, Sendable {
-    var count = 0
     var bytes = 0
+    /// Those of them whose checksum was wrong; the others have a name that none can have, as what is not known yet.
+    var damaged = 0
 
-    mutating func add(_ size: Int) {
-        count += 1
+    mutating func add(_ size: Int, isDamaged: Bool) {
         bytes += size
+        if isDamaged { damaged += 1 }
     }
 
     mutating func take() -> LostMessages {
@@ -129,9 +130,9 @@ struct PeerMessageDecoder: Sendable {
             let command = field.prefix { $0 != 0 }
             let checksum = buffer[start + 20..<start + 24]
             let payload = buffer[start + 24..<start + 24 + length]
+            let isDamaged = !SHA256.double(payload).bytes.prefix(4).elementsEqual(checksum)
             let isWhole =
-                SHA256.double(payload).bytes.prefix(4).elementsEqual(checksum)
-                && command.allSatisfy { (0x20...0x7e).contains($0) }
+                !isDamaged && command.allSatisfy { (0x20...0x7e).contains($0) }
                 && field.dropFirst(command.count).allSatisfy { $0 == 0 }
             let message =
                 isWhole
@@ -139,7 +140,7 @@ struct PeerMessageDecoder: Sendable {
                 : nil
             start += 24 + length
             if let message { return message }
-            lost.add(24 + length)
+            lost.add(24 + length, isDamaged: isDamaged)
         }
         return nil
     }

@@ -130,12 +130,12 @@ struct PeerTransport: Sendable {
         switch state {
         case .undecided: return LostMessages()
         case .v1(var decoder):
-            guard decoder.lost.count > 0 else { return LostMessages() }
+            guard decoder.lost.bytes > 0 else { return LostMessages() }
             let lost = decoder.lost.take()
             state = .v1(decoder)
             return lost
         case .v2(var transport):
-            guard transport.lost.count > 0 else { return LostMessages() }
+            guard transport.lost.bytes > 0 else { return LostMessages() }
             let lost = transport.lost.take()
             state = .v2(transport)
             return lost

@@ -106,7 +106,7 @@ struct V2Transport: Sendable {
                 if let message = Self.message(packet.contents) {
                     return (message, packet.contents.count + V2Cipher.overhead)
                 }
-                lost.add(packet.contents.count + V2Cipher.overhead)
+                lost.add(packet.contents.count + V2Cipher.overhead, isDamaged: false)
             }
         }
     }
