@@ -20,6 +20,9 @@ public struct FirmwareSettings: Sendable, Equatable {
     public var announcedHashRate: HashRate
     /// V1 has no announcement; the device suggests a difficulty for so many shares per minute. Nil: no suggestion.
     public var suggestedSharesPerMinute: Double? = 10
+    /// The device suggests even where its firmware's real model does not: at a fraction of its hash rate it would
+    /// never find a share of the pool's first difficulty.
+    public var isScaled = false
 
     public var expectedChips: Int
     public var frequency: Megahertz

@@ -127,16 +127,20 @@ extension MinerFirmware {
                 maximumPayload: V2Limits.payloadFromMiningServerMax)
             return PoolSession(v2: V2Session(settings: wants, connection: connection))
         case .stratumV1:
+            var dialect = habits.v1
+            if settings.isScaled { dialect.suggestsDifficulty = true }
             let identity = settings.identity
             let rate = settings.announcedHashRate.hashesPerSecond
             let wants = V1SessionSettings(
                 endpoint: endpoint,
-                userAgent: "\(identity.vendor)/\(identity.hardwareVersion)/\(identity.firmware)",
+                userAgent: habits.v1.userAgent
+                    ?? "\(identity.vendor)/\(identity.hardwareVersion)/\(identity.firmware)",
                 userIdentity: account.user, password: account.password,
                 versionMask: settings.versionMask,
                 suggestedDifficulty: settings.suggestedSharesPerMinute.map {
                     StratumMath.target(hashRate: rate, sharesPerMinute: $0).difficulty
-                })
+                }, dialect: dialect,
+                session: habits.v1.resumesSession && resumable?.account == account ? resumable?.id : nil)
             return PoolSession(v1: V1Session(settings: wants))
         }
     }
@@ -244,6 +248,9 @@ extension MinerFirmware {
     }
 
     mutating func forgetSession() {
+        if habits.v1.resumesSession, let id = session?.sessionID {
+            resumable = (settings.accounts[pool], id)
+        }
         session = nil
         hasJob = false
         openSince = nil

@@ -33,6 +33,8 @@ public struct MinerFirmware {
     var link = Link.down
     var session: PoolSession?
     var pool = 0
+    /// The last V1 session, which some firmwares take up again.
+    var resumable: (account: PoolAccount, id: String)?
     /// Where a pool sent the device; good for one connection.
     var detour: Endpoint?
     var backoff: Backoff

@@ -49,6 +49,7 @@ public enum Personality: String, Sendable, Hashable, CaseIterable {
             habits.returnsToPreferredPool = .minutes(1)
         case .cpuMiner: break
         }
+        habits.v1 = V1Dialect(self)
         return habits
     }
 }
@@ -75,6 +76,7 @@ public struct Habits: Sendable, Equatable {
     public var filtersDuplicates = true
     /// The boards are started anew when no share came for so many times its expected time; nil never does that.
     public var waitsForSharesTimes: Double?
+    public var v1 = V1Dialect()
     /// What the status pages add to the board's sensor and call the chip's temperature.
     public var chipTemperatureOffset = 0.0
 }

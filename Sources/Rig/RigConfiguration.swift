@@ -88,6 +88,7 @@ extension RigConfiguration {
         settings.backoff = backoff
         settings.timeouts = timeouts
         settings.suggestedSharesPerMinute = suggestedSharesPerMinute
+        settings.isScaled = hashrateScale < 1
         settings.telemetryMin = Interval(seconds: profile.firmware.telemetrySecondsMin)
         settings.telemetryMax = telemetryMax ?? Interval(seconds: profile.firmware.telemetrySecondsMax)
         if settings.telemetryMax < settings.telemetryMin { settings.telemetryMin = settings.telemetryMax }

@@ -57,6 +57,9 @@ struct PoolSession: Sendable {
 
     var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? false }
 
+    /// What a V1 pool calls the session; nil before it said so and on V2.
+    var sessionID: String? { v1.flatMap { $0.sessionID.isEmpty ? nil : $0.sessionID } }
+
     /// The first bytes of the dialogue.
     mutating func start(into out: inout ByteWriter) {
         v2?.start(into: &out)

@@ -24,6 +24,9 @@ struct V1Session: Sendable {
     private let settings: V1SessionSettings
     private var decoder = V1LineDecoder(lineMax: V1Limits.lineFromServerMax)
     private var stage = Stage.subscribing
+    /// What the pool calls this session.
+    private(set) var sessionID = ""
+    private var hasBegunAnew = false
     private var extranonce1: [UInt8] = []
     private var extranonce2Size = 0
     /// Granted by the pool; zero until then.
@@ -58,9 +61,31 @@ struct V1Session: Sendable {
     var isOpen: Bool { stage == .open }
 
     mutating func start(into out: inout ByteWriter) {
+        if settings.dialect.configuresFirst { configure(into: &out) }
+        subscribe(settings.session, into: &out)
+        if settings.dialect.authorizesAtOnce { authorize(into: &out) }
+    }
+
+    private func subscribe(_ session: String?, into out: inout ByteWriter) {
+        let request = V1.Subscribe(userAgent: settings.userAgent, sessionID: session)
+        call(.subscribe(request), RequestID.subscribe, into: &out)
+    }
+
+    private func configure(into out: inout ByteWriter) {
         let rolling = V1.Configure.VersionRolling(mask: settings.versionMask)
         call(.configure(V1.Configure(versionRolling: rolling)), RequestID.configure, into: &out)
-        call(.subscribe(V1.Subscribe(userAgent: settings.userAgent)), RequestID.subscribe, into: &out)
+    }
+
+    private func authorize(into out: inout ByteWriter) {
+        call(
+            .authorize(V1.Authorize(user: settings.userIdentity, password: settings.password)),
+            RequestID.authorize, into: &out)
+        if settings.dialect.suggestsDifficulty, let difficulty = settings.suggestedDifficulty {
+            call(.suggestDifficulty(difficulty), RequestID.suggestDifficulty, into: &out)
+        }
+        if settings.dialect.subscribesExtranonce {
+            call(.extranonceSubscribe, RequestID.extranonceSubscribe, into: &out)
+        }
     }
 
     mutating func receive(
@@ -170,6 +195,11 @@ struct V1Session: Sendable {
         _ response: V1.Response, into out: inout ByteWriter
     ) throws(SessionFailure) {
         guard response.isAccepted else {
+            if settings.session != nil, !hasBegunAnew {
+                // A session that the pool does not know any more: without it, then.
+                hasBegunAnew = true
+                return subscribe(nil, into: &out)
+            }
             throw .failed("subscription refused: \(response.error?.text ?? "the pool gave no reason")")
         }
         let result: V1.SubscribeResult
@@ -179,13 +209,9 @@ struct V1Session: Sendable {
         extranonce1 = result.extranonce1
         extranonce2Size = result.extranonce2Size
         stage = .authorizing
-        call(
-            .authorize(V1.Authorize(user: settings.userIdentity, password: settings.password)),
-            RequestID.authorize, into: &out)
-        if let difficulty = settings.suggestedDifficulty {
-            call(.suggestDifficulty(difficulty), RequestID.suggestDifficulty, into: &out)
-        }
-        call(.extranonceSubscribe, RequestID.extranonceSubscribe, into: &out)
+        sessionID = result.sessionID
+        if !settings.dialect.configuresFirst { configure(into: &out) }
+        if !settings.dialect.authorizesAtOnce { authorize(into: &out) }
     }
 
     // MARK: Calls
@@ -263,6 +289,9 @@ struct V1SessionSettings: Sendable {
     var versionMask: UInt32
     /// Suggested to the pool; nil suggests nothing.
     var suggestedDifficulty: Double?
+    var dialect = V1Dialect()
+    /// The last session at this pool, to be taken up again.
+    var session: String?
 }
 
 extension ShareRejection {

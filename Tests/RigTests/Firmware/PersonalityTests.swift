@@ -133,3 +133,35 @@ import Testing
         #expect(world.rig.snapshot.miner.bootedAt > booted)
     }
 }
+
+/// How firmwares begin a Stratum V1 session.
+@Suite struct V1DialectTests {
+    private func methods(_ personality: Personality) throws -> [String] {
+        var configuration = TestRigs.configuration()
+        configuration.instantBoot = true
+        configuration.profile.firmware.personality = personality.rawValue
+        // Full rate: a scaled device suggests its difficulty, whoever it is.
+        configuration.hashrateScale = 1
+        configuration.pools = [
+            PoolURL(scheme: .stratumV1, endpoint: Endpoint(host: "v1.example", port: 3_333))
+        ]
+        var world = RigWorld(
+            rig: RigMachine(configuration),
+            pool: ScriptedV1Pool(difficulty: 1e12))
+        try world.run(for: .minutes(1))
+        return world.pool.calls.filter { $0 != "mining.submit" }
+    }
+
+    @Test func `each says what the real one says, in its order`() throws {
+        let expected: [(Personality, [String])] = [
+            (.espMiner, ["configure", "subscribe", "authorize", "suggest_difficulty"]),
+            (.antminer, ["configure", "subscribe", "authorize"]),
+            (.braiins, ["subscribe", "configure", "authorize", "extranonce.subscribe"]),
+            (.cpuMiner, ["configure", "subscribe", "authorize", "suggest_difficulty", "extranonce.subscribe"]),
+        ]
+        for (personality, calls) in expected {
+            let methods = try methods(personality)
+            #expect(methods == calls.map { "mining." + $0 })
+        }
+    }
+}
