@@ -75,7 +75,8 @@ let edges: [Target] = [
     room(
         "Experiments",
         [
-            "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
+            "Firmware", "Rig",
             "Simulation",
             tomlKit,
         ]),
@@ -119,11 +120,13 @@ let testRooms: [Target] = [
             "JSONText",
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
-    tests("Hardware", ["Hardware", "Bitcoin"]),
+    tests("Hardware", ["Hardware", "Bitcoin", "SansIO"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
-    tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
+    tests(
+        "Experiments",
+        ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO", "JSONText"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
