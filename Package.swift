@@ -75,7 +75,8 @@ let edges: [Target] = [
     room(
         "Experiments",
         [
-            "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
+            "Firmware", "Rig",
             "Simulation",
             tomlKit,
         ]),
@@ -119,7 +120,7 @@ let testRooms: [Target] = [
             "JSONText",
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
-    tests("Hardware", ["Hardware", "Bitcoin"]),
+    tests("Hardware", ["Hardware", "Bitcoin", "SansIO"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests(
@@ -130,7 +131,9 @@ let testRooms: [Target] = [
             "Chain", "Simulation", "Stratum", "Bitcoin", "SansIO",
         ]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
-    tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
+    tests(
+        "Experiments",
+        ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO", "JSONText"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
@@ -145,6 +148,7 @@ let package = Package(
         // For Benchmarks, which is a package of its own.
         .library(name: "Bitcoin", targets: ["Bitcoin", "CSHA256"]),
         .library(name: "Chain", targets: ["Chain", "Stratum", "SansIO"]),
+        .library(name: "Rig", targets: ["Rig", "DeviceModel", "ASICSim", "Hardware", "SansIO"]),
         .library(name: "Pool", targets: ["Pool", "Runtime", "Stratum", "SansIO"]),
     ],
     dependencies: [

@@ -16,6 +16,7 @@ let package = Package(
                 .product(name: "Bitcoin", package: "mining-lab"),
                 .product(name: "Chain", package: "mining-lab"),
                 .product(name: "Pool", package: "mining-lab"),
+                .product(name: "Rig", package: "mining-lab"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

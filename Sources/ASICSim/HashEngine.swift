@@ -35,6 +35,15 @@ public struct HashEngine: Sendable {
     /// Hash mode: since when nonces are owed.
     private var owedSince = Instant.start
     private var random: PRNG
+    /// What is wrong with the chips; healthy unless told.
+    private var faults: ChipFaults
+    private var isHealthy = true
+    /// How unlike the chips are, and how much more voltage, as a share of the nominal one, multiplies errors by e.
+    private var silicon: SiliconSpread?
+    private var spreadPerE = 1.0
+    /// A report that is to come once more.
+    private var echo: NonceReport?
+    private var lastCall = Instant.start
 
     /// Headers hashed since the beginning.
     public private(set) var hashes: UInt64 = 0
@@ -52,6 +61,23 @@ public struct HashEngine: Sendable {
         self.mode = mode
         self.scale = scale
         self.random = random
+        faults = ChipFaults(boards: boards, chipsPerBoard: chipsPerBoard)
+    }
+
+    /// What the active faults do to chips. The rate is told apart from it, by ``set(rate:errorRate:at:)``.
+    public mutating func set(faults: ChipFaults) {
+        guard faults != self.faults else { return }
+        self.faults = faults
+        isHealthy = faults.isHealthy
+        if isHealthy { echo = nil }
+    }
+
+    /// Lets wrong nonces come from the chips that need more voltage than others.
+    /// - Parameter perE: so much more voltage, as a share of the nominal one, multiplies a chip's errors by e.
+    public mutating func set(silicon: SiliconSpread, perE: Double) {
+        precondition(perE > 0)
+        self.silicon = silicon.deviation > 0 ? silicon : nil
+        spreadPerE = perE
     }
 
     public var nextDeadline: Instant? { due }
@@ -90,6 +116,7 @@ public struct HashEngine: Sendable {
     /// Searches if it is time. At most one event; call again while ``nextDeadline`` is due.
     public mutating func deadlineReached(at now: Instant) -> HashboardEvent? {
         guard let due, due <= now else { return nil }
+        lastCall = now
         promote(at: now)
         guard current != nil, rate > .zero else {
             self.due = nil
@@ -148,7 +175,15 @@ public struct HashEngine: Sendable {
             arm(at: now)
             return event
         }
-        let chip = solvingChip ?? Int(random.below(UInt64(boards * chipsPerBoard)))
+        if let again = echo {
+            echo = nil
+            arm(at: now)
+            return .nonce(again)
+        }
+        guard let chip = solvingChip ?? hashingChip() else {
+            arm(at: now)
+            return nil
+        }
         guard let id = current?.work.id else { return nil }
         // In place: a search is some hundred bytes, and this is the path of every share.
         let outcome = current?.next(chip: chip, limit: Limits.sliceHashesMax, hashes: &hashes)
@@ -168,10 +203,34 @@ public struct HashEngine: Sendable {
     /// What a chip says when a core miscomputed: some nonce of its own part that proves nothing.
     private mutating func wrongNonce() -> HashboardEvent? {
         guard let search = current else { return nil }
-        let chip = Int(random.below(UInt64(boards * chipsPerBoard)))
+        guard let chip = weakChip() else { return nil }
         let base = UInt64(chip) * search.partition
         let nonce = UInt32(truncatingIfNeeded: base + random.below(search.partition))
         return report(search.work.id, nonce, search.version, chip)
+    }
+
+    /// Any chip whose nonces arrive; nil when the draw found none, as with all of them broken.
+    private mutating func hashingChip() -> Int? {
+        let all = UInt64(boards * chipsPerBoard)
+        guard !isHealthy else { return Int(random.below(all)) }
+        for _ in 0..<Limits.chipDrawsMax {
+            let chip = Int(random.below(all))
+            if faults.hashes(board: chip / chipsPerBoard, chip: chip % chipsPerBoard) { return chip }
+        }
+        return nil
+    }
+
+    /// A chip in proportion to its errors: those that need more voltage err more.
+    private mutating func weakChip() -> Int? {
+        guard let silicon else { return hashingChip() }
+        // By rejection from the worst that there can be; a draw that takes too long is any chip.
+        let worst = 3 * silicon.deviation / spreadPerE
+        for _ in 0..<Limits.chipDrawsMax {
+            guard let chip = hashingChip() else { return nil }
+            let excess = silicon.weakness(ofChip: chip) / spreadPerE - worst
+            if random.uniform() <= DeterministicMath.exp(excess) { return chip }
+        }
+        return hashingChip()
     }
 
     // MARK: Hash
@@ -219,10 +278,24 @@ public struct HashEngine: Sendable {
         return nil
     }
 
-    private func report(_ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int) -> HashboardEvent {
-        .nonce(
-            NonceReport(
-                work: id, nonce: nonce, version: version, board: UInt16(chip / chipsPerBoard),
-                chip: UInt16(chip % chipsPerBoard)))
+    /// Nil when the reply is lost: its checksum was wrong, or its chip is not heard.
+    private mutating func report(
+        _ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int
+    ) -> HashboardEvent? {
+        var report = NonceReport(
+            work: id, nonce: nonce, version: version, board: UInt16(chip / chipsPerBoard),
+            chip: UInt16(chip % chipsPerBoard))
+        guard !isHealthy else { return .nonce(report) }
+        guard faults.hashes(board: Int(report.board), chip: Int(report.chip)) else { return nil }
+        if faults.checksumErrorShare > 0, random.uniform() <= faults.checksumErrorShare { return nil }
+        if faults.wrongIDShare > 0, random.uniform() <= faults.wrongIDShare {
+            // A job of the other half of the ring of ids, which a driver has long forgotten.
+            report.work = WorkID(id.raw ^ 0x8000_0000)
+        }
+        if faults.duplicateShare > 0, random.uniform() <= faults.duplicateShare, mode == .model {
+            echo = report
+            due = due.map { min($0, lastCall + Limits.reportIntervalMin) }
+        }
+        return .nonce(report)
     }
 }

@@ -18,4 +18,6 @@ enum Limits {
     static let backlog = Interval.milliseconds(200)
     /// The longest wait that is drawn; the draw is repeated then, which changes nothing (memorylessness).
     static let waitMax = Interval.hours(24 * 365)
+    /// Draws of a chip until one is found that fits. With one chip in a hundred left it is missed once in a million.
+    static let chipDrawsMax = 1_400
 }

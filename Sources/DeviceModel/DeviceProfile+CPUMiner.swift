@@ -18,6 +18,7 @@ extension DeviceProfile {
         profile.sensors.temperatureNoiseKelvin = 0
         profile.firmware.telemetrySecondsMin = 30
         profile.firmware.telemetrySecondsMax = 60
+        profile.errors.chipSpread = 0
         return profile
     }()
 }

@@ -1,4 +1,5 @@
 import Hardware
+import SansIO
 
 /// Everything about one kind of mining device that the physics and the firmware need: plain numbers, the unit in
 /// each name. Files under `Profiles/devices` fill it through ``init(values:)``; ``schema`` is their dictionary.
@@ -15,6 +16,11 @@ public struct DeviceProfile: Equatable, Sendable {
     public var boot: BootParameters
     public var firmware: FirmwareParameters
     public var errors: ErrorParameters
+    public var nameplate = NameplateParameters()
+    public var ageing = AgeingParameters()
+    public var room = RoomParameters()
+    /// What goes wrong with every device of this profile.
+    public var faults: [DeviceFault] = []
 
     public init(
         name: String, maker: String, chip: ChipParameters, boards: BoardParameters,
@@ -63,6 +69,9 @@ public struct ChipParameters: Equatable, Sendable {
     public var leakageReferenceCelsius = 60.0
     /// Leakage grows e-fold over so many kelvin.
     public var leakageKelvinPerE = 40.0
+    /// The voltage that a clock asks for. Its shape counts: it is moved so that it goes through the nominal point.
+    /// Nil takes the family's curve, or else the slope in ``ErrorParameters/voltsPerMegahertz``.
+    public var voltageCurve: VoltageCurve?
     public init() {}
 }
 
@@ -70,6 +79,8 @@ public struct ChipParameters: Equatable, Sendable {
 public struct BoardParameters: Equatable, Sendable {
     public var count = 1
     public var chipsPerBoard = 1
+    /// Voltage domains in series on one board, alike in size.
+    public var domains = 1
     public init() {}
 }
 
@@ -83,13 +94,20 @@ public struct ThermalParameters: Equatable, Sendable {
     public var airflowMaxCubicMetresPerSecond = 0.01
     /// How much hotter the voltage regulator is than the air around the chips, kelvin per watt of the board.
     public var regulatorKelvinPerWatt = 0.0
+    /// How much of the outlet's warmth comes back to the inlet, 0 in a duct, 0.25 in a small room.
+    public var recirculationShare = 0.0
     public init() {}
 }
 
 /// Between chips and wall plug.
 public struct PowerParameters: Equatable, Sendable {
-    /// Watts out of the supply and the regulators over watts in, 0...1.
+    /// Watts out of the supply and the regulators over watts in, 0...1; at ``ratedWatts`` where that is given.
     public var efficiency = 1.0
+    /// The output to which the efficiencies refer; zero: one efficiency for every load.
+    public var ratedWatts = 0.0
+    /// At half and at a fifth of ``ratedWatts``.
+    public var efficiencyHalf = 0.0
+    public var efficiencyFifth = 0.0
     /// Controller board, network, display.
     public var controlWatts = 0.0
     /// Share of the dynamic power that powered chips draw without work.
@@ -101,6 +119,8 @@ public struct PowerParameters: Equatable, Sendable {
 public struct FanParameters: Equatable, Sendable {
     public var count = 0
     public var maxRPM = 0.0
+    /// What a fan turns at the least duty above zero; from there the speed rises straight to ``maxRPM``.
+    public var minRPM = 0.0
     /// All fans together at full speed.
     public var maxWatts = 0.0
     /// Time constant of the speed's approach to a new duty.
@@ -114,6 +134,9 @@ public struct SensorParameters: Equatable, Sendable {
     public var temperatureStepKelvin = 0.125
     /// Relative standard deviation of the tachometer.
     public var fanNoiseShare = 0.015
+    /// `die`: the chip is measured. `board`: a sensor on the board plus ``boardOffsetKelvin`` stands for the chip.
+    public var chipSource = "die"
+    public var boardOffsetKelvin = 15.0
     public init() {}
 }
 
@@ -161,8 +184,12 @@ public struct BootParameters: Equatable, Sendable {
 
 /// How the device's firmware behaves.
 public struct FirmwareParameters: Equatable, Sendable {
-    /// `esp-miner`, `antminer` or `cpu-miner`: the strings it announces and its habits.
+    /// Whose habits and announced strings it has; see ``personalities``.
     public var personality = "cpu-miner"
+    /// What management interfaces call the device: a fleet tool finds its own class by it. Empty: the profile's name.
+    public var model = ""
+    /// The firmware's version as it tells it. Empty: the personality's own.
+    public var version = ""
     /// `v2` or `v1`: what it speaks when the pool's address does not decide it.
     public var protocolPreference = "v2"
     /// `standard` or `extended`: the V2 channel it opens.
@@ -172,6 +199,25 @@ public struct FirmwareParameters: Equatable, Sendable {
     /// Shortest and longest time between two sensor readings.
     public var telemetrySecondsMin = 1.0
     public var telemetrySecondsMax = 10.0
+    /// `exact`: another number of chips than expected ends the start. `tolerant`: after half of the tries fewer do.
+    public var enumeration = "exact"
+    public var enumerationTries = 1
+    /// A fan below it counts as lost; zero: fans are not watched.
+    public var fanLostRPM = 0.0
+    /// How long a fan must be lost before hashing stops.
+    public var fanLostSeconds = 10.0
+    /// Attempts at one pool before the next one's turn.
+    public var poolRetries = 3
+    /// How often a device on a fallback looks for its first pool.
+    public var failoverProbeSeconds = 60.0
+    /// Chips are tuned one by one after the start.
+    public var autotunes = false
+
+    /// With the most boards that the family's controller drives.
+    public static let personalities: [(name: String, boardsMax: Int)] = [
+        ("antminer", 4), ("braiins", 4), ("whatsminer", 4), ("avalon", 4), ("esp-miner", 1),
+        ("cgminer-gekko", 1), ("cpu-miner", 16),
+    ]
     public init() {}
 }
 
@@ -185,5 +231,46 @@ public struct ErrorParameters: Equatable, Sendable {
     public var undervoltVoltsPerE = 0.008
     /// Relative standard deviation from board to board.
     public var boardSpread = 0.02
+    /// Relative standard deviation of the voltage that single chips need.
+    public var chipSpread = 0.01
+    public init() {}
+}
+
+/// What the maker's data sheet says; the model must come out there.
+public struct NameplateParameters: Equatable, Sendable {
+    /// Zero: nothing is promised.
+    public var terahashes = 0.0
+    /// At the wall plug, or at the device's own connector where it has no supply of its own.
+    public var watts = 0.0
+    public var terahashesTolerance = 0.03
+    public var wattsTolerance = 0.05
+    /// The chips' temperatures in a room of 25 °C.
+    public var normalCelsiusMin = 0.0
+    public var normalCelsiusMax = 150.0
+    /// Joules per terahash; zero where nothing is promised.
+    public var joulesPerTerahash: Double { terahashes > 0 ? watts / terahashes : 0 }
+    public init() {}
+}
+
+/// What years do.
+public struct AgeingParameters: Equatable, Sendable {
+    public var years = 0.0
+    /// Dust and dried paste: relative growth of the heat resistance.
+    public var resistancePerYear = 0.03
+    /// Relative growth of the voltage that the chips need.
+    public var voltagePerYear = 0.002
+    /// Relative loss of the fans' full speed.
+    public var fanPerYear = 0.01
+    public init() {}
+}
+
+/// The room that the device stands in, where the profile says it; otherwise whoever runs the device does.
+public struct RoomParameters: Equatable, Sendable {
+    /// Zero: the last point holds.
+    public var repeatSeconds = 0.0
+    public var points: [AmbientCurve.Point] = []
+    public var curve: AmbientCurve? {
+        AmbientCurve(points: points, period: Interval(seconds: repeatSeconds))
+    }
     public init() {}
 }

@@ -24,6 +24,7 @@ public struct ProfileKey: Sendable {
         case integer(ClosedRange<Int>)
         case text
         case choice([String])
+        case boolean
     }
 
     /// Dotted: `chip.nominal_mhz`.
@@ -43,7 +44,18 @@ public struct ProfileKey: Sendable {
         case .integer(let range): "a whole number\(of) from \(range.lowerBound) to \(range.upperBound)"
         case .text: "a text"
         case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .boolean: "true or false"
         }
+    }
+
+    /// What is wrong with a value; nil when it will do.
+    func fault(of value: ProfileValue, at path: String) -> ProfileError? {
+        guard !accepts(value) else { return nil }
+        var nearest: String?
+        if case .choice(let words) = kind, case .text(let text) = value {
+            nearest = Spelling.nearest(to: text, among: words)
+        }
+        return .wrong(key: path, expected: expectation, found: value.description, nearest: nearest)
     }
 
     func accepts(_ value: ProfileValue) -> Bool {
@@ -54,6 +66,7 @@ public struct ProfileKey: Sendable {
             number >= Int64(range.lowerBound) && number <= Int64(range.upperBound)
         case (.text, .text(let text)): !text.isEmpty
         case (.choice(let words), .text(let text)): words.contains(text)
+        case (.boolean, .boolean): true
         default: false
         }
     }
@@ -62,15 +75,24 @@ public struct ProfileKey: Sendable {
 /// Why a profile was refused. Each case names the key.
 public enum ProfileError: Error, Equatable, Sendable, CustomStringConvertible {
     case missing(key: String, expected: String)
-    case wrong(key: String, expected: String, found: String)
+    /// `nearest` is the choice that was probably meant.
+    case wrong(key: String, expected: String, found: String, nearest: String? = nil)
     case unknown(key: String, nearest: String?)
     /// Two values that contradict each other.
     case contradiction(key: String, reason: String)
 
+    public var key: String {
+        switch self {
+        case .missing(let key, _), .wrong(let key, _, _, _), .unknown(let key, _), .contradiction(let key, _):
+            key
+        }
+    }
+
     public var description: String {
         switch self {
         case .missing(let key, let expected): "\(key) is missing: it must be \(expected)"
-        case .wrong(let key, let expected, let found): "\(key) is \(found): it must be \(expected)"
+        case .wrong(let key, let expected, let found, let nearest):
+            "\(key) is \(found): it must be \(expected)" + (nearest.map { "; did you mean \"\($0)\"?" } ?? "")
         case .unknown(let key, let nearest):
             if let nearest {
                 "\(key) is not a key of a device profile: did you mean \(nearest)?"
@@ -82,31 +104,59 @@ public enum ProfileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The least number of single-character edits between two words, for suggestions.
-public enum Spelling {
-    public static func nearest(to word: String, among words: [String]) -> String? {
-        var best: (word: String, distance: Int)?
-        for candidate in words {
-            let distance = distance(word, candidate)
-            if best.map({ distance < $0.distance }) ?? true { best = (candidate, distance) }
-        }
-        guard let best, best.distance <= max(2, word.count / 3) else { return nil }
-        return best.word
-    }
-
-    static func distance(_ a: String, _ b: String) -> Int {
-        let a = Array(a.utf8.prefix(Limits.spellingLength))
-        let b = Array(b.utf8.prefix(Limits.spellingLength))
-        var row = Array(0...b.count)
-        for i in 0..<a.count {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in 0..<b.count {
-                let substituted = diagonal + (a[i] == b[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, diagonal + 1, row[j] + 1)
+extension ProfileKey {
+    static func number(
+        _ path: String, _ unit: String, _ range: ClosedRange<Double>, _ documentation: String,
+        required: Bool = false, _ assign: @escaping @Sendable (inout DeviceProfile, Double) -> Void
+    ) -> ProfileKey {
+        ProfileKey(
+            path: path, unit: unit, kind: .number(range), isRequired: required, documentation: documentation
+        ) { profile, value in
+            switch value {
+            case .number(let number): assign(&profile, number)
+            case .integer(let number): assign(&profile, Double(number))
+            case .text, .boolean: break
             }
         }
-        return row[b.count]
+    }
+
+    static func integer(
+        _ path: String, _ unit: String, _ range: ClosedRange<Int>, _ documentation: String,
+        required: Bool = false, _ assign: @escaping @Sendable (inout DeviceProfile, Int) -> Void
+    ) -> ProfileKey {
+        ProfileKey(
+            path: path, unit: unit, kind: .integer(range), isRequired: required, documentation: documentation
+        ) { profile, value in
+            if case .integer(let number) = value { assign(&profile, Int(number)) }
+        }
+    }
+
+    static func text(
+        _ path: String, _ documentation: String, required: Bool = true,
+        _ assign: @escaping @Sendable (inout DeviceProfile, String) -> Void
+    ) -> ProfileKey {
+        ProfileKey(path: path, unit: "", kind: .text, isRequired: required, documentation: documentation) {
+            if case .text(let text) = $1 { assign(&$0, text) }
+        }
+    }
+
+    static func choice(
+        _ path: String, _ words: [String], _ documentation: String, required: Bool = false,
+        _ assign: @escaping @Sendable (inout DeviceProfile, String) -> Void
+    ) -> ProfileKey {
+        ProfileKey(
+            path: path, unit: "", kind: .choice(words), isRequired: required, documentation: documentation
+        ) {
+            if case .text(let text) = $1 { assign(&$0, text) }
+        }
+    }
+
+    static func boolean(
+        _ path: String, _ documentation: String,
+        _ assign: @escaping @Sendable (inout DeviceProfile, Bool) -> Void
+    ) -> ProfileKey {
+        ProfileKey(path: path, unit: "", kind: .boolean, isRequired: false, documentation: documentation) {
+            if case .boolean(let value) = $1 { assign(&$0, value) }
+        }
     }
 }

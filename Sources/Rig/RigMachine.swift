@@ -25,12 +25,17 @@ public struct RigMachine: Machine {
         case setWallClock(WallClock)
         /// As its owner does, by web page or API.
         case operate(OperatorCommand)
+        /// The room over time, counted from the device's plugging-in.
+        case setAmbientCurve(AmbientCurve)
+        /// Something begins to go wrong; its onset counts from now.
+        case addFault(DeviceFault)
+        /// Ends every fault of this name.
+        case removeFaults(named: String)
     }
 
     private var firmware: MinerFirmware
     private var chips: HashEngine
     private var physics: DevicePhysics
-    private let chipCount: Int
     private let workSwitch: Interval
     private let scale: Double
     private let engine: RigConfiguration.Engine
@@ -51,7 +56,9 @@ public struct RigMachine: Machine {
             mode: configuration.engineMode, scale: configuration.hashrateScale, seed: stream(1))
         physics = DevicePhysics(
             profile: profile, ambient: configuration.ambient, seed: stream(2), at: now)
-        chipCount = profile.chipCount
+        chips.set(
+            silicon: physics.silicon, perE: profile.errors.undervoltVoltsPerE / profile.chip.nominalVolts)
+        chips.set(faults: physics.chipFaults)
         workSwitch = Interval(seconds: profile.firmware.workSwitchSeconds)
         scale = configuration.hashrateScale
         engine = configuration.engine
@@ -112,6 +119,13 @@ public struct RigMachine: Machine {
             if let refusal = firmware.operate(command, at: now, into: &effects, commands: &commands) {
                 effects.observe(.refused(refusal))
             }
+        case .setAmbientCurve(let curve): physics.setAmbient(curve, at: now)
+        case .addFault(let fault):
+            physics.add(fault, at: now)
+            updateRate(at: now)
+        case .removeFaults(let name):
+            physics.removeFaults(named: name, at: now)
+            updateRate(at: now)
         }
         carryOut(&commands, at: now, into: &effects)
     }
@@ -122,6 +136,10 @@ public struct RigMachine: Machine {
             self.startsAt = nil
             firmware.powerOn(at: now, into: &effects, commands: &commands)
             carryOut(&commands, at: now, into: &effects)
+        }
+        if let due = physics.nextFaultChange, due <= now {
+            physics.advance(to: now)
+            updateRate(at: now)
         }
         if let due = chips.nextDeadline, due <= now, let event = chips.deadlineReached(at: now) {
             firmware.hardware(event, at: now, into: &effects, commands: &commands)
@@ -137,6 +155,7 @@ public struct RigMachine: Machine {
         var earliest = startsAt ?? .distantFuture
         if let due = chips.nextDeadline, due < earliest { earliest = due }
         if let due = firmware.nextDeadline, due < earliest { earliest = due }
+        if let due = physics.nextFaultChange, due < earliest { earliest = due }
         return earliest == .distantFuture ? nil : earliest
     }
 
@@ -168,7 +187,7 @@ public struct RigMachine: Machine {
             physics.setPower(on, at: now)
             if !on { chips.idle() }
             updateRate(at: now)
-        case .enumerate: return .enumerated(chips: physics.isOn ? chipCount : 0)
+        case .enumerate: return .enumerated(chips: physics.isOn ? physics.chipFaults.answeringChips : 0)
         case .setVoltage(let voltage):
             physics.setVoltage(voltage, at: now)
             updateRate(at: now)
@@ -189,6 +208,7 @@ public struct RigMachine: Machine {
     }
 
     private mutating func updateRate(at now: Instant) {
+        chips.set(faults: physics.chipFaults)
         chips.set(rate: physics.hashRate, errorRate: physics.errorRate, at: now)
     }
 

@@ -57,7 +57,33 @@ struct CommandTests {
         #expect(
             malformed.fault.contains("\(path):5: chip.units is \"many\": it must be a number"),
             "\(malformed.fault)")
-        #expect(malformed.fault.split(separator: "\n").count == 1)
+        // Each fault is a line of its own: what is missing comes after what is wrong.
+        let lines = malformed.fault.split(separator: "\n")
+        #expect(lines.allSatisfy { $0.hasPrefix("lab: \(path):") }, "\(malformed.fault)")
+        #expect(
+            lines.first?.contains("chip.units") == true && malformed.fault.contains("boards.count is missing")
+        )
+    }
+
+    @Test("a profile is begun, checked and listed at its nameplate")
+    func profiles() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/mine.toml"
+        let new = ["profile", "new", "Mine", "--inherits", "antminer-t21", "--output", path]
+        #expect(try await LabProcess.run(new).status == 0)
+        let twice = try await LabProcess.run(new)
+        #expect(twice.status == 65 && twice.fault.contains("is there already"))
+        let checked = try await LabProcess.run(["profile", "check", path])
+        #expect(checked.status == 0 && checked.output.contains("3 x 108 BM1368"), "\(checked.fault)")
+        let list = try await LabProcess.run(["profile", "list"])
+        #expect(
+            list.output.contains("antminer-s21-xp") && list.output.contains("13.5 J/TH"), "\(list.output)")
+        let links = try await LabProcess.run(["profile", "list", "--links"])
+        #expect(links.output.contains("satellite    300.0 ms"), "\(links.output)")
+        let shown = try await LabProcess.run(["profile", "show", "--resolved", "antminer-t21"])
+        #expect(shown.output.contains("# antminer-s19j-pro.toml:"), "\(shown.output)")
+        let schema = try await LabProcess.run(["profile", "schema"])
+        #expect(schema.output.contains("https://json-schema.org/draft/2020-12/schema"))
     }
 
     @Test("a configuration file sets options, and a wrong key names file, line and the nearest")

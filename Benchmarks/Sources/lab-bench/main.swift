@@ -9,6 +9,7 @@ let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
         "template", "templates from 50,000 waiting transactions for 100 clients",
         TemplateBenchmark.run
     ),
+    ("device", "a step of physics and the memory of one device", DeviceBenchmark.run),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("pool", "shares, handshakes, memory and tips of the pool server", PoolBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),

@@ -17,38 +17,43 @@ public struct ProfileLibrary: Sendable {
     ///
     /// - Throws: ``FileError`` that names the file, the line, the key, what was expected and, for a misspelt key or
     ///   name, the nearest right one.
-    public func load(_ name: String) throws -> DeviceProfile {
-        if name.hasSuffix(".toml") || name.contains("/") { return try ProfileLibrary.profile(at: name) }
+    public func load(_ name: String) throws -> DeviceProfile { try profile(at: path(of: name)) }
+
+    /// The file of a name; see ``load(_:)``.
+    public func path(of name: String) throws -> String {
+        if name.hasSuffix(".toml") || name.contains("/") { return name }
         guard names.contains(name) else {
             let hint = Spelling.nearest(to: name, among: names).map { "did you mean \($0)? " } ?? ""
             throw FileError(
                 path: directory, line: nil,
                 message: "no device profile \"\(name)\"; \(hint)there are: \(names.joined(separator: ", "))")
         }
-        return try ProfileLibrary.profile(at: "\(directory)/\(name).toml")
+        return "\(directory)/\(name).toml"
     }
 
-    public static func profile(at path: String) throws -> DeviceProfile {
-        try profile(from: SettingsFile(path: path))
+    public func profile(at path: String) throws -> DeviceProfile {
+        try profile(from: SettingsFile(path: path, takesTables: true))
     }
 
-    public static func profile(from file: SettingsFile) throws -> DeviceProfile {
-        for entry in file.entries {
-            do { try DeviceProfile.check(key: entry.path) } catch {
-                throw FileError(path: file.path, line: entry.line, message: "\(error)")
-            }
-        }
-        do {
-            return try DeviceProfile { file[$0] }
-        } catch {
-            throw FileError(path: file.path, line: line(of: error, in: file), message: "\(error)")
-        }
+    /// - Throws: The first of ``faults(in:)``.
+    public func profile(from file: SettingsFile) throws -> DeviceProfile {
+        let values = try InheritedValues(file, library: self)
+        if let first = ProfileLibrary.faults(in: values).first { throw first }
+        do { return try DeviceProfile { values[$0] } } catch { throw values.located(error) }
     }
 
-    private static func line(of error: ProfileError, in file: SettingsFile) -> Int? {
-        switch error {
-        case .missing: nil
-        case .wrong(let key, _, _), .unknown(let key, _), .contradiction(let key, _): file.line(of: key)
+    /// Everything that is wrong with a profile file, in the order of its lines; empty for one that can be used. What
+    /// keeps the file or one that it inherits from being read at all is thrown.
+    public func faults(in file: SettingsFile) throws -> [FileError] {
+        ProfileLibrary.faults(in: try InheritedValues(file, library: self))
+    }
+
+    private static func faults(in values: InheritedValues) -> [FileError] {
+        var faults: [FileError] = []
+        for key in values.keys {
+            do { try DeviceProfile.check(key: key) } catch { faults.append(values.located(error)) }
         }
+        faults += DeviceProfile.faults { values[$0] }.map(values.located)
+        return faults.sorted { ($0.line ?? .max, $0.message) < ($1.line ?? .max, $1.message) }
     }
 }

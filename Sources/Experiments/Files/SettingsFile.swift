@@ -38,9 +38,11 @@ public struct SettingsFile: Sendable {
     /// In the order of their lines.
     public let entries: [Entry]
 
-    /// - Parameter takesLists: whether arrays of scalars and of tables are read or refused.
+    /// - Parameters:
+    ///   - takesLists: whether arrays of scalars and of tables are read or refused.
+    ///   - takesTables: whether arrays of tables are read all the same.
     /// - Throws: ``FileError`` when the file cannot be read, is no TOML, or holds a value that is no scalar.
-    public init(path: String, takesLists: Bool = false) throws {
+    public init(path: String, takesLists: Bool = false, takesTables: Bool = false) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             let exists = FileManager.default.fileExists(atPath: path)
             throw FileError(path: path, line: nil, message: exists ? "cannot be read" : "no such file")
@@ -48,10 +50,10 @@ public struct SettingsFile: Sendable {
         guard let text = String(data: data, encoding: .utf8) else {
             throw FileError(path: path, line: nil, message: "is not UTF-8 text")
         }
-        try self.init(path: path, text: text, takesLists: takesLists)
+        try self.init(path: path, text: text, takesLists: takesLists, takesTables: takesTables)
     }
 
-    public init(path: String, text: String, takesLists: Bool = false) throws {
+    public init(path: String, text: String, takesLists: Bool = false, takesTables: Bool = false) throws {
         self.path = path
         let table: TOMLTable
         do {
@@ -61,7 +63,8 @@ public struct SettingsFile: Sendable {
         }
         let lines = SettingsFile.lines(of: text)
         entries = try SettingsFile.flatten(
-            table, prefix: "", path: path, lines: lines, takesLists: takesLists
+            table, prefix: "", path: path, lines: lines, takesLists: takesLists,
+            takesTables: takesLists || takesTables
         )
         .sorted { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) }
     }
@@ -71,7 +74,8 @@ public struct SettingsFile: Sendable {
     public func line(of key: String) -> Int? { entries.first { $0.path == key }?.line }
 
     private static func flatten(
-        _ table: TOMLTable, prefix: String, path: String, lines: [String: Int], takesLists: Bool
+        _ table: TOMLTable, prefix: String, path: String, lines: [String: Int], takesLists: Bool,
+        takesTables: Bool
     ) throws -> [Entry] {
         var entries: [Entry] = []
         for key in table.keys {
@@ -79,14 +83,16 @@ public struct SettingsFile: Sendable {
             guard let value = table[key] else { continue }
             if let inner = value.table {
                 entries += try flatten(
-                    inner, prefix: name + ".", path: path, lines: lines, takesLists: takesLists)
+                    inner, prefix: name + ".", path: path, lines: lines, takesLists: takesLists,
+                    takesTables: takesTables)
                 continue
             }
-            if takesLists, let list = value.array {
+            if takesTables, let list = value.array, takesLists || list.allSatisfy({ $0.table != nil }) {
                 for (index, element) in list.enumerated() {
                     if let inner = element.table {
                         entries += try flatten(
-                            inner, prefix: "\(name).\(index).", path: path, lines: lines, takesLists: true)
+                            inner, prefix: "\(name).\(index).", path: path, lines: lines,
+                            takesLists: takesLists, takesTables: true)
                     } else if let scalar = scalar(element) {
                         entries.append(Entry(path: name, value: scalar, line: lines[name]))
                     } else {
