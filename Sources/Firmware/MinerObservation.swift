@@ -108,6 +108,8 @@ public enum MinerObservation: Sendable, Equatable {
     case duplicateNonce(board: UInt16, chip: UInt16)
     /// The preferred pool answers again.
     case returning(pool: Int)
+    /// A command for hardware that is outside of the machine; see `AttachedMachine`.
+    case commanded(HashboardCommand)
     /// Chips cannot prove shares this hard at the present hashrate scale; a simulated rig says so and waits for
     /// easier work.
     case shareTooHard(expectedHashes: Double)
