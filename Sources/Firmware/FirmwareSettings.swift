@@ -1,3 +1,4 @@
+import Bitcoin
 import Hardware
 import SansIO
 import Stratum
@@ -20,6 +21,11 @@ public struct FirmwareSettings: Sendable, Equatable {
     public var announcedHashRate: HashRate
     /// V1 has no announcement; the device suggests a difficulty for so many shares per minute. Nil: no suggestion.
     public var suggestedSharesPerMinute: Double? = 10
+
+    /// Who is paid by blocks that are mined on a node's templates. Needed for such accounts only.
+    public var payout: Script?
+    /// The miner's own bytes in the coinbase of such blocks; shortened to what a script may hold.
+    public var coinbaseSignature: [UInt8] = []
 
     public var expectedChips: Int
     public var frequency: Megahertz
