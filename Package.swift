@@ -120,14 +120,24 @@ let testRooms: [Target] = [
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Hardware", ["Hardware", "Bitcoin"]),
-    tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
+    tests(
+        "Rig",
+        [
+            "Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "JSONText",
+            "SansIO",
+        ]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
-    tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
+    tests(
+        "Experiments",
+        [
+            "Experiments", "DeviceModel", "Hardware", "Simulation", "Chain", "Rig", "Firmware", "Stratum",
+            "Bitcoin", "SansIO",
+        ]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
-    tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py"]),
+    tests("Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"], exclude: ["verify_blocks.py"]),
 ]
 
 let package = Package(
