@@ -121,7 +121,12 @@ let testRooms: [Target] = [
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Hardware", ["Hardware", "Bitcoin", "SansIO"]),
-    tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
+    tests(
+        "Rig",
+        [
+            "Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "JSONText",
+            "SansIO",
+        ]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests(
         "Scenario",
@@ -133,11 +138,14 @@ let testRooms: [Target] = [
     tests("Runtime", ["Runtime", "SansIO"] + nio),
     tests(
         "Experiments",
-        ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO", "JSONText"]),
+        [
+            "Experiments", "DeviceModel", "Hardware", "Simulation", "Chain", "Rig", "Firmware", "Stratum",
+            "Bitcoin", "SansIO", "JSONText",
+        ]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
-    tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py"]),
+    tests("Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"], exclude: ["verify_blocks.py"]),
 ]
 
 let package = Package(

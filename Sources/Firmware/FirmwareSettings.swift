@@ -1,3 +1,4 @@
+import Bitcoin
 import Hardware
 import SansIO
 import Stratum
@@ -23,6 +24,11 @@ public struct FirmwareSettings: Sendable, Equatable {
     /// The device suggests even where its firmware's real model does not: at a fraction of its hash rate it would
     /// never find a share of the pool's first difficulty.
     public var isScaled = false
+
+    /// Who is paid by blocks that are mined on a node's templates. Needed for such accounts only.
+    public var payout: Script?
+    /// The miner's own bytes in the coinbase of such blocks; shortened to what a script may hold.
+    public var coinbaseSignature: [UInt8] = []
 
     public var expectedChips: Int
     public var frequency: Megahertz

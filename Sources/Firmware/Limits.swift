@@ -27,6 +27,34 @@ enum Limits {
     /// The longest extranonce2 that fits a counter.
     static let extranonceCounterBytesMax = 8
 
+    /// The head of an HTTP answer; nodes send some two hundred bytes.
+    static let httpHeadMax = 16 << 10
+    /// The body of an HTTP answer: a full block's template is its 4 MB in hexadecimal digits and as much again of
+    /// hashes where transactions are small.
+    static let httpBodyMax = 32 << 20
+    /// A coinbase script has at most 100 bytes (consensus, `bad-cb-length`).
+    static let coinbaseScriptMax = 100
+    /// Templates that blocks may still be found for: the present one and those of the same tip before it. A full one
+    /// has 2 MB.
+    static let templatesKept = 3
+    /// Blocks whose answer is awaited; there is one at a time unless the node is slow.
+    static let blocksWaitingMax = 4
+    /// A block that the node was too busy for, or whose connection broke, is sent so often.
+    static let blockAttemptsMax = 10
+    /// Characters that are kept of a node's own words.
+    static let refusalTextMax = 255
+    /// A template is renewed so often even when nobody says that it must: header times go on, fees grow, and a node's
+    /// connection of 30 s without a call would be closed by it.
+    static let templateRefresh = Interval.seconds(20)
+    /// Wait before a node that is loading or busy is asked again.
+    static let nodeBusyWait = Interval.seconds(1)
+    /// Wait before a node without peers, or that is catching up, is asked again.
+    static let nodeBehindWait = Interval.seconds(5)
+    /// Between two long polls, so that a node which answers at once is not asked in circles.
+    static let pollPause = Interval.milliseconds(100)
+    /// Wait after a long poll that failed.
+    static let pollRetry = Interval.seconds(5)
+
     /// A fan told to run at this duty or more must turn; below it small fans may stand.
     static let fanCheckDuty = 0.3
     /// Stock Antminer firmware calls a fan lost below about 1500 rpm at full drive; at a third of it, 300.

@@ -55,7 +55,9 @@ extension MinerFirmware {
         commands: inout [HashboardCommand]
     ) {
         switch event {
-        case .nonce(let report): nonceReported(report, at: now, into: &effects)
+        case .nonce(let report):
+            nonceReported(report, at: now, into: &effects)
+            if session?.isPaused ?? false { stopWork(commands: &commands) }
         case .enumerated(let chips):
             guard boards == .enumerating else { return }
             chipsFound = chips

@@ -13,6 +13,7 @@ extension MinerFirmware {
         if let probe, origin == .dialed(probe) {
             return preferredPoolAnswered(id, at: now, into: &effects, commands: &commands)
         }
+        if resumesSession(id, origin: origin, at: now, into: &effects) { return }
         guard case .dialing(let dial) = link, origin == .dialed(dial) else {
             // An attempt that was given up has come through after all.
             effects.close(id, .closed("attempt was given up"))
@@ -32,6 +33,10 @@ extension MinerFirmware {
         _ bytes: RawSpan, on id: ConnectionID, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
+        if pollLink == .connected(id) {
+            pollReceived(bytes, at: now, into: &effects, commands: &commands)
+            return announcePhase(into: &effects)
+        }
         guard link == .connected(id), session != nil else { return }
         lastHeard = now
         var events: [SessionEvent] = []
@@ -54,6 +59,9 @@ extension MinerFirmware {
         _ id: ConnectionID, reason: CloseReason, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
+        if nodeClosed(id, at: now, into: &effects, commands: &commands) {
+            return announcePhase(into: &effects)
+        }
         guard link == .connected(id) else { return }
         lost(reason.description, at: now, into: &effects, commands: &commands)
         announcePhase(into: &effects)
@@ -68,7 +76,12 @@ extension MinerFirmware {
             armProbe(at: now)
             return
         }
-        guard link == .dialing(dial) else { return }
+        if pollLink == .dialing(dial) {
+            pollLink = .down
+            timers.set(.poll, now + Limits.pollRetry)
+            return
+        }
+        guard link == .dialing(dial) || link == .redialing(dial) else { return }
         lost(reason.description, at: now, into: &effects, commands: &commands)
         announcePhase(into: &effects)
     }
@@ -79,9 +92,9 @@ extension MinerFirmware {
         at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
     ) {
         switch link {
-        case .down: break
+        case .down, .detached: break
         case .starting, .waiting: dial(at: now, into: &effects)
-        case .dialing: lost("no answer to the dial", at: now, into: &effects, commands: &commands)
+        case .dialing, .redialing: lost("no answer to the dial", at: now, into: &effects, commands: &commands)
         case .connected:
             guard !(session?.isOpen ?? false) else { return }
             leave(.failed("no channel in time"), at: now, into: &effects, commands: &commands)
@@ -142,10 +155,12 @@ extension MinerFirmware {
                 }, dialect: dialect,
                 session: habits.v1.resumesSession && resumable?.account == account ? resumable?.id : nil)
             return PoolSession(v1: V1Session(settings: wants))
+        case .getBlockTemplate(let credentials, let path):
+            return PoolSession(gbt: makeNodeSession(account, endpoint, credentials, path))
         }
     }
 
-    private mutating func happened(
+    mutating func happened(
         _ event: SessionEvent, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
@@ -182,6 +197,10 @@ extension MinerFirmware {
             guard habits.followsReconnect else { break }
             detour = endpoint
             leave(.moved(wait), at: now, into: &effects, commands: &commands)
+        case .notReady(let reason): nodeNotReady(reason, at: now, into: &effects)
+        case .callWanted(let wait): timers.set(.call, now + wait)
+        case .pollWanted(let wait): timers.set(.poll, now + wait)
+        case .connectionSpent: detach(at: now, into: &effects)
         }
     }
 
@@ -206,7 +225,7 @@ extension MinerFirmware {
             effects.observe(.disconnected(pool: pool, reason: text))
             // A pool that sends the device on again and again is treated like one that fails.
             let hasSettled = openSince.map { now - $0 >= settings.backoff.settled } ?? false
-            forgetSession()
+            forgetSession(into: &effects)
             stopWork(commands: &commands)
             reconnects += 1
             if hasSettled { backoff.reset() }
@@ -217,13 +236,13 @@ extension MinerFirmware {
     }
 
     /// The connection or the attempt is gone: next pool, after a wait.
-    private mutating func lost(
+    mutating func lost(
         _ reason: String, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
         effects.observe(.disconnected(pool: pool, reason: reason))
         if let openSince, now - openSince >= settings.backoff.settled { backoff.reset() }
-        forgetSession()
+        forgetSession(into: &effects)
         stopWork(commands: &commands)
         reconnects += 1
         // A detour that failed is forgotten; the list's own address gets its chance first.
@@ -247,7 +266,8 @@ extension MinerFirmware {
         effects.observe(.backingOff(wait))
     }
 
-    mutating func forgetSession() {
+    mutating func forgetSession(into effects: inout Effects) {
+        hangUpPoll(into: &effects)
         if habits.v1.resumesSession, let id = session?.sessionID {
             resumable = (settings.accounts[pool], id)
         }
@@ -259,6 +279,7 @@ extension MinerFirmware {
         timers.stop(.silence)
         timers.stop(.work)
         timers.stop(.probe)
+        timers.stop(.call)
     }
 
     /// Ends the present connection or attempt without a word to the counters of failures.
@@ -267,7 +288,7 @@ extension MinerFirmware {
             effects.close(id, .closed(reason))
             effects.observe(.disconnected(pool: pool, reason: reason))
         }
-        forgetSession()
+        forgetSession(into: &effects)
         detour = nil
         probe = nil
     }

@@ -70,11 +70,20 @@ extension MinerFirmware {
         _ ticket: ShareTicket, _ header: BlockHeader, _ difficulty: Double, at now: Instant,
         into effects: inout Effects
     ) {
-        guard case .connected(let id) = link else { return }
         var sequence: UInt32?
-        effects.send(on: id) { writer in
+        switch link {
+        case .connected(let id):
+            effects.send(on: id) { writer in
+                sequence = session?.submit(
+                    ticket, nonce: header.nonce, version: header.version, time: header.time, into: &writer)
+            }
+        case .redialing, .detached:
+            // The session keeps what it cannot send yet.
+            var unsent = ByteWriter()
             sequence = session?.submit(
-                ticket, nonce: header.nonce, version: header.version, time: header.time, into: &writer)
+                ticket, nonce: header.nonce, version: header.version, time: header.time, into: &unsent)
+            if link == .detached { detach(at: now, into: &effects) }
+        case .down, .starting, .waiting, .dialing: return
         }
         guard let sequence else { return }
         counters.submitted += 1

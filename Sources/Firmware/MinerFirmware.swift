@@ -31,6 +31,7 @@ public struct MinerFirmware {
     var telemetryAt = Instant.start
 
     var link = Link.down
+    var pollLink = PollLink.down
     var session: PoolSession?
     var pool = 0
     /// The last V1 session, which some firmwares take up again.
@@ -96,6 +97,17 @@ public struct MinerFirmware {
         case waiting
         case dialing(DialID)
         case connected(ConnectionID)
+        /// A node's session goes on; the connection for its calls is made anew.
+        case redialing(DialID)
+        /// A node's session goes on; it gets a connection when it has something to call.
+        case detached
+    }
+
+    /// The second connection to a node, on which its long poll waits.
+    enum PollLink: Equatable, Sendable {
+        case down
+        case dialing(DialID)
+        case connected(ConnectionID)
     }
 
     enum Timer: Int, CaseIterable, Sendable {
@@ -106,6 +118,10 @@ public struct MinerFirmware {
         case work
         /// Look whether the preferred pool is back.
         case probe
+        /// A node's session wants to be woken.
+        case call
+        /// A node's session wants to poll.
+        case poll
     }
 
     /// Work that chips may answer for.
@@ -159,7 +175,7 @@ public struct MinerFirmware {
         boards = .off
         link = .down
         timers = TimerTable()
-        forgetSession()
+        forgetSession(into: &effects)
         probe = nil
         governor = ThermalGovernor(
             settings: settings.governor, frequency: settings.frequency, voltage: settings.voltage)
@@ -183,6 +199,8 @@ public struct MinerFirmware {
             loadWork(clean: false, at: now, into: &effects, commands: &commands)
         }
         if timers.fire(.probe, at: now) { probePreferredPool(at: now, into: &effects) }
+        if timers.fire(.call, at: now) { wakeSession(at: now, into: &effects) }
+        if timers.fire(.poll, at: now) { poll(into: &effects) }
         skipElapsed(at: now, into: &effects, commands: &commands)
     }
 
@@ -217,7 +235,7 @@ public struct MinerFirmware {
         case .down, .starting: return .booting
         case .waiting: return .backingOff
         case .dialing: return .connecting
-        case .connected:
+        case .connected, .redialing, .detached:
             guard session?.isOpen ?? false else { return .handshaking }
             guard !issued.isEmpty else { return .waiting }
             return governor.isThrottled ? .throttled : .mining

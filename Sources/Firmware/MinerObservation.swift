@@ -28,7 +28,8 @@ public enum MinerPhase: String, Sendable, Hashable, CaseIterable {
     case faulty
 }
 
-/// Why a pool refused a share. Codes of V2 pools and error numbers of V1 pools, brought together.
+/// Why a pool refused a share, or a node a block. Codes of V2 pools, error numbers of V1 pools and words of BIP22
+/// (Appendix: Example Rejection Reasons), brought together.
 public enum ShareRejection: Sendable, Hashable {
     case stale
     case duplicate
@@ -43,8 +44,12 @@ public enum ShareRejection: Sendable, Hashable {
     public init(code: String) {
         self =
             switch code {
-            case "stale-share", "stale", "stale-prevblk", "Job not found (=stale)": .stale
-            case "duplicate-share", "duplicate", "Duplicate share": .duplicate
+            case "stale-share", "stale", "stale-prevblk", "stale-work", "bad-prevblk",
+                "inconclusive-not-best-prevblk", "Job not found (=stale)":
+                .stale
+            case "duplicate-share", "duplicate", "duplicate-invalid", "duplicate-inconclusive",
+                "Duplicate share":
+                .duplicate
             case "difficulty-too-low", "low-difficulty", "high-hash", "Above target", "Low difficulty share":
                 .lowDifficulty
             case "invalid-job-id", "job-not-found", "Job not found", "Invalid job id": .unknownJob
@@ -83,6 +88,8 @@ public enum MinerObservation: Sendable, Equatable {
     /// A connection ended or could not be made, and why.
     case disconnected(pool: Int, reason: String)
     case backingOff(Interval)
+    /// A node has no block templates yet: it is loading, catching up, alone or busy. It is asked again.
+    case poolNotReady(pool: Int, reason: String)
     /// New work went to the chips.
     case workLoaded(job: UInt32, target: Target, clean: Bool)
     case targetChanged(Target)
@@ -108,6 +115,8 @@ public enum MinerObservation: Sendable, Equatable {
     case duplicateNonce(board: UInt16, chip: UInt16)
     /// The preferred pool answers again.
     case returning(pool: Int)
+    /// A command for hardware that is outside of the machine; see `AttachedMachine`.
+    case commanded(HashboardCommand)
     /// Chips cannot prove shares this hard at the present hashrate scale; a simulated rig says so and waits for
     /// easier work.
     case shareTooHard(expectedHashes: Double)

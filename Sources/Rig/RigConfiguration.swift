@@ -37,6 +37,9 @@ public struct RigConfiguration: Sendable {
     /// V1: the difficulty suggested to the pool is for so many shares per minute; nil suggests nothing.
     public var suggestedSharesPerMinute: Double? = 10
 
+    /// Who is paid by blocks mined on a node's templates; needed where a pool's address is a node's.
+    public var payout: Script?
+
     /// How shares come about.
     public enum Engine: Hashable, Sendable {
         /// Drawn from the exponential law at the modelled rate times the scale, then proven by search.
@@ -83,6 +86,7 @@ extension RigConfiguration {
             announcedHashRate: announcedHashRate, expectedChips: profile.chipCount,
             frequency: Megahertz(profile.chip.nominalMegahertz), voltage: Volts(profile.chip.nominalVolts))
         settings.personality = personality
+        settings.payout = payout
         settings.channel = channel
         settings.requiresStandardJobs = requiresStandardJobs
         settings.backoff = backoff

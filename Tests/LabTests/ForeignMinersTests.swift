@@ -6,6 +6,7 @@ import Testing
 struct ForeignMinersTests {
     static let minerd = ProcessInfo.processInfo.environment["LAB_MINERD"]
     static let ckpool = ProcessInfo.processInfo.environment["LAB_CKPOOL"]
+    static let bitcoind = ProcessInfo.processInfo.environment["LAB_BITCOIND"]
 
     @Test(
         "minerd mines by getblocktemplate, and no block of it is refused",
@@ -33,18 +34,7 @@ struct ForeignMinersTests {
         let directory = try TemporaryDirectory()
         let node = try await MinedNode(data: directory)
         let port = try Self.lowPort()
-        let configuration = directory.path + "/ckpool.conf"
-        let text = """
-            {"btcd": [{"url": "127.0.0.1:\(node.port)", "auth": "lab", "pass": "lab", "notify": false}],
-             "btcaddress": "\(node.address)", "btcsig": "/lab/", "blockpoll": 100, "update_interval": 5,
-             "serverurl": ["127.0.0.1:\(port)"], "mindiff": 0.0005, "startdiff": 0.0005,
-             "allow_low_diff": true, "logdir": "\(directory.path)/logs"}
-            """
-        try Data(text.utf8).write(to: URL(fileURLWithPath: configuration))
-        for name in ["/logs", "/sockets"] {
-            try FileManager.default.createDirectory(
-                atPath: directory.path + name, withIntermediateDirectories: true)
-        }
+        let configuration = try Self.configure(in: directory, node: node, port: port)
         let (pool, miner) = (try #require(Self.ckpool), try #require(Self.minerd))
         let server = try LabProcess(
             ["-B", "-c", configuration, "-s", directory.path + "/sockets", "-l", "6"], executable: pool)
@@ -109,6 +99,84 @@ struct ForeignMinersTests {
         #expect(credited.output.contains("\"farm\""), "\(credited.output)\(credited.fault)")
     }
 
+    @Test(
+        "our miner works for ckpool: shares are accepted, and its blocks extend the chain",
+        .enabled(if: ckpool != nil, "LAB_CKPOOL is not set: 1 test skipped"))
+    func minerOnPool() async throws {
+        let directory = try TemporaryDirectory()
+        let node = try await MinedNode(data: directory)
+        let port = try Self.lowPort()
+        let server = try LabProcess(
+            [
+                "-B", "-c", try Self.configure(in: directory, node: node, port: port), "-s",
+                directory.path + "/sockets", "-l", "6",
+            ], executable: try #require(Self.ckpool))
+        let miner = try LabProcess([
+            "miner", "-o", "stratum+tcp://127.0.0.1:\(port)", "-O", "\(node.address).w:x", "-t", "2", "-R",
+            "1",
+        ])
+        let mined = try await Poll.until(seconds: 90) { try await node.height() >= MinedNode.premined + 5 }
+        #expect(mined, "\(server.output)\(miner.output)\(miner.fault)\(node.process.output)")
+        #expect(miner.output.contains("(yay!!!)"), "\(miner.output)")
+        #expect(!node.process.output.contains("refused"), "\(node.process.output)")
+        miner.signal(SIGTERM)
+        #expect(try await miner.status(within: 10) == 0)
+        server.signal(SIGTERM)
+        _ = try await server.status(within: 5)
+    }
+
+    @Test(
+        "our miner mines Bitcoin Core's templates, and Core takes every block",
+        .enabled(if: bitcoind != nil, "LAB_BITCOIND is not set: 1 test skipped"))
+    func minerOnCore() async throws {
+        let directory = try TemporaryDirectory()
+        let port = try Loopback.freePort()
+        let core = try LabProcess(
+            [
+                "-regtest", "-datadir=\(directory.path)", "-server=1", "-listen=0", "-connect=0",
+                "-rpcport=\(port)", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-printtoconsole=1",
+                "-disablewallet=1",
+            ], executable: try #require(Self.bitcoind))
+        let cookie = directory.path + "/regtest/.cookie"
+        _ = try await Poll.until(seconds: 60) { FileManager.default.fileExists(atPath: cookie) }
+        // No wait for the end of loading: the miner's own patience is part of the test.
+        let miner = try LabProcess([
+            "miner", "-o", "http://127.0.0.1:\(port)", "--cookie", cookie, "--coinbase-addr",
+            "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", "-t", "2", "-R", "1",
+        ])
+        let mined = try await Poll.until(seconds: 90) {
+            let result = try await LabProcess.run([
+                "cli", "-rpcport=\(port)", "-rpccookiefile=\(cookie)", "getblockcount",
+            ])
+            return Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 >= 20
+        }
+        #expect(mined, "\(miner.output)\(miner.fault)\(core.output)")
+        miner.signal(SIGINT)
+        #expect(try await miner.status(within: 10) == 0)
+        #expect(!miner.output.contains("(booooo)"), "\(miner.output)")
+        core.signal(SIGTERM)
+        _ = try await core.status(within: 30)
+    }
+
+    /// Writes ckpool's configuration and answers its path.
+    private static func configure(
+        in directory: TemporaryDirectory, node: MinedNode, port: UInt16
+    ) throws -> String {
+        let configuration = directory.path + "/ckpool.conf"
+        let text = """
+            {"btcd": [{"url": "127.0.0.1:\(node.port)", "auth": "lab", "pass": "lab", "notify": false}],
+             "btcaddress": "\(node.address)", "btcsig": "/lab/", "blockpoll": 100, "update_interval": 5,
+             "serverurl": ["127.0.0.1:\(port)"], "mindiff": 0.0005, "startdiff": 0.0005,
+             "allow_low_diff": true, "logdir": "\(directory.path)/logs"}
+            """
+        try Data(text.utf8).write(to: URL(fileURLWithPath: configuration))
+        for name in ["/logs", "/sockets"] {
+            try FileManager.default.createDirectory(
+                atPath: directory.path + name, withIntermediateDirectories: true)
+        }
+        return configuration
+    }
+
     /// ckpool gives high difficulties on ports from 4,000 on.
     private static func lowPort() throws -> UInt16 {
         for port in UInt16(3_333)..<4_000 {
@@ -131,7 +199,7 @@ struct ForeignMinersTests {
 
 /// A node of its own with a wallet, above the heights whose coinbase ckpool and minerd write in a form that no
 /// Bitcoin node takes (1 to 16 must be OP_1 to OP_16).
-private final class MinedNode: Sendable {
+final class MinedNode: Sendable {
     static let premined = 20
     let process: LabProcess
     let port: UInt16

@@ -14,7 +14,8 @@ struct SessionWork: Equatable, Sendable {
 struct ShareTicket: Equatable, Sendable {
     /// V2: the pool's job id. V1: the session's own number for the pool's text.
     var job: UInt32
-    /// The rollable part of the extranonce as a counter, big-endian on the wire.
+    /// The rollable part of the extranonce as a counter, big-endian on the wire; of a block template the counter in
+    /// the coinbase.
     var extranonce: UInt64
     /// The job's version, against which V1 reports rolled bits.
     var version: UInt32
@@ -32,6 +33,14 @@ enum SessionEvent: Equatable, Sendable {
     case rejected(sequence: UInt32, reason: ShareRejection)
     /// The pool wants the device elsewhere (nil: same place) after some seconds.
     case moved(to: Endpoint?, after: Interval)
+    /// A node has no templates yet, and why.
+    case notReady(String)
+    /// Wake the session after so long.
+    case callWanted(after: Interval)
+    /// Let it poll after so long, on a connection of its own.
+    case pollWanted(after: Interval)
+    /// This connection takes no further calls; the session wants another one.
+    case connectionSpent
 }
 
 /// Why a session cannot go on; becomes the reason of the connection's close.
@@ -45,17 +54,22 @@ enum SessionFailure: Error, Equatable, Sendable {
     }
 }
 
-/// The dialogue with one pool over one connection, in either protocol.
+/// The dialogue with one pool over one connection, in either protocol, or with one node over two.
 ///
-/// The two optionals are alternatives; they are not the payloads of an enum so that they change in place.
+/// The optionals are alternatives; they are not the payloads of an enum so that they change in place.
 struct PoolSession: Sendable {
     private var v2: V2Session?
     private var v1: V1Session?
+    /// What only a node's session has to say is said to it directly.
+    var gbt: GBTSession?
 
     init(v2 session: V2Session) { v2 = session }
     init(v1 session: V1Session) { v1 = session }
+    init(gbt session: GBTSession) { gbt = session }
 
-    var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? false }
+    var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? gbt?.isOpen ?? false }
+    /// Nothing is worth mining before the pool has answered.
+    var isPaused: Bool { gbt?.isPaused ?? false }
 
     /// What a V1 pool calls the session; nil before it said so and on V2.
     var sessionID: String? { v1.flatMap { $0.sessionID.isEmpty ? nil : $0.sessionID } }
@@ -64,6 +78,7 @@ struct PoolSession: Sendable {
     mutating func start(into out: inout ByteWriter) {
         v2?.start(into: &out)
         v1?.start(into: &out)
+        gbt?.connected(into: &out)
     }
 
     mutating func receive(
@@ -71,12 +86,14 @@ struct PoolSession: Sendable {
     ) throws(SessionFailure) {
         if v2 != nil { try v2?.receive(bytes, unixTime: unixTime, into: &out, events: &events) }
         if v1 != nil { try v1?.receive(bytes, into: &out, events: &events) }
+        if gbt != nil { try gbt?.receive(bytes, into: &out, events: &events) }
     }
 
     /// A part of the current job's search space that was not given out before; nil when there is none now.
     /// `elapsed` is the time since the job came: header times may advance by that much.
     mutating func nextWork(elapsed: Interval) -> SessionWork? {
         if v2 != nil { return v2?.nextWork(elapsed: elapsed) }
+        if gbt != nil { return gbt?.nextWork(elapsed: elapsed) }
         return v1?.nextWork(elapsed: elapsed)
     }
 
@@ -86,6 +103,9 @@ struct PoolSession: Sendable {
     ) -> UInt32? {
         if v2 != nil {
             return v2?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+        }
+        if gbt != nil {
+            return gbt?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
         }
         return v1?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
     }

@@ -49,34 +49,6 @@ struct DeviceCommand: AsyncParsableCommand {
     }
 }
 
-struct MinerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "miner",
-        abstract: "Mines with this machine's CPU: every nonce is hashed.",
-        discussion: """
-            Examples:
-              lab miner --pool stratum+tcp://127.0.0.1:34255
-              lab miner --pool stratum2+tcp://127.0.0.1:34254/KEY --hash-rate 5M
-            """)
-
-    @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
-    @Option(help: "The account at the pool.") var identity = "lab.cpu"
-    @Option(help: "The most it hashes; without one as fast as one core goes.") var hashRate: HashRateArgument?
-    @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
-    var config: String?
-
-    func validate() throws {
-        guard !pool.isEmpty else { throw ValidationError("--pool URL is needed: see lab miner --help") }
-    }
-
-    func run() async throws {
-        let runtime = LabRuntime(threads: 1)
-        let rig = DeviceRunner.cpuMiner(
-            pools: pool, identity: identity, hashRate: hashRate?.hashesPerSecond, runtime: runtime)
-        try await DeviceRunner.run(rig, runtime: runtime)
-    }
-}
-
 enum DeviceRunner {
     static func cpuMiner(
         pools: [PoolURL], identity: String, hashRate: Double?, runtime: LabRuntime

@@ -1,13 +1,16 @@
 import SansIO
 
 /// Where a pool listens and how it speaks, as operators write it: `stratum2+tcp://host:port/AUTHORITYKEY`
-/// (SV2 section 4.7) or `stratum+tcp://host:port`. Bitaxe's `stratum+sv2://` and plain `host:port` are read
-/// as well.
+/// (SV2 section 4.7), `stratum+tcp://host:port`, or `http://user:password@host:port` for a node's getblocktemplate
+/// (BIP22). Bitaxe's `stratum+sv2://` and plain `host:port` are read as well.
 public struct PoolURL: Hashable, Sendable {
     public enum Scheme: Hashable, Sendable {
         case stratumV1
         /// The key against which the server's certificate is checked; nil trusts any server.
         case stratumV2(authority: AuthorityPublicKey?)
+        /// JSON-RPC over HTTP. The credentials are `user:password` as they are, no longer percent-encoded; nil leaves
+        /// them to the account. The path begins with a slash.
+        case getBlockTemplate(credentials: String?, path: String)
     }
 
     public var scheme: Scheme
@@ -26,6 +29,11 @@ public struct PoolURL: Hashable, Sendable {
             (name, rest) = (text[..<range.lowerBound], text[range.upperBound...])
         } else {
             (name, rest) = ("stratum+tcp", text[...])
+        }
+        if name == "http" {
+            guard let node = PoolURL(afterHTTP: rest) else { return nil }
+            self = node
+            return
         }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         guard let endpoint = Endpoint(String(rest[..<slash])), endpoint.port != 0 else { return nil }
@@ -46,6 +54,39 @@ public struct PoolURL: Hashable, Sendable {
         }
     }
 
+    private init?(afterHTTP rest: Substring) {
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        var authority = rest[..<slash]
+        var credentials: String?
+        if let at = authority.lastIndex(of: "@") {
+            guard let text = Self.percentDecoded(authority[..<at]) else { return nil }
+            credentials = text.contains(":") ? text : text + ":"
+            authority = authority[authority.index(after: at)...]
+        }
+        guard let endpoint = Endpoint(String(authority)), endpoint.port != 0,
+            !rest[slash...].contains(where: { $0.isWhitespace || $0.isNewline })
+        else { return nil }
+        let path = slash == rest.endIndex ? "/" : String(rest[slash...])
+        self.init(scheme: .getBlockTemplate(credentials: credentials, path: path), endpoint: endpoint)
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
     private static func schemeEnd(in text: String) -> Range<String.Index>? {
         var index = text.startIndex
         while let colon = text[index...].firstIndex(of: ":") {
@@ -60,6 +101,10 @@ public struct PoolURL: Hashable, Sendable {
         if case .stratumV2 = scheme { true } else { false }
     }
 
+    public var isGetBlockTemplate: Bool {
+        if case .getBlockTemplate = scheme { true } else { false }
+    }
+
     public var authority: AuthorityPublicKey? {
         if case .stratumV2(let key) = scheme { key } else { nil }
     }
@@ -71,6 +116,8 @@ extension PoolURL: CustomStringConvertible {
         case .stratumV1: "stratum+tcp://\(endpoint)"
         case .stratumV2(nil): "stratum2+tcp://\(endpoint)"
         case .stratumV2(let key?): "stratum2+tcp://\(endpoint)/\(key)"
+        // Without the password: this text goes to logs.
+        case .getBlockTemplate(_, let path): "http://\(endpoint)\(path)"
         }
     }
 }
