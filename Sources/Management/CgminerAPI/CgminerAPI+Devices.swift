@@ -48,16 +48,15 @@ extension CgminerAPI {
             "Status": .string(status.isMining ? "Alive" : status.phase == .faulty ? "Dead" : "NoStart"),
             "Temperature": .decimal(temperature.degrees, 2),
         ]
-        for (key, rate) in windows(status.rates) {
-            item.append("MHS " + key, .decimal(rate.hashesPerSecond * share / 1e6, 2))
-        }
+        let rates = board?.rates ?? status.rates
+        for (key, rate) in windows(rates) { item.append("MHS " + key, megahashes(rate)) }
         item.append("Accepted", .whole(Double(counters.accepted) * share))
         item.append("Rejected", .whole(Double(counters.rejected) * share))
         item.append("Hardware Errors", .int(errors))
         item.append("Utility", .decimal(Double(counters.accepted) * share / minutes, 2))
         item.append("Last Share Pool", .int(status.activePool.flatMap { pools.number(at: $0) } ?? -1))
         item.append("Last Share Time", .int(active?.lastShareTime ?? 0))
-        item.append("Total MH", .decimal(status.rates.total * share / 1e6, 4))
+        item.append("Total MH", .decimal(rates.total / 1e6, 4))
         item.append("Diff1 Work", .whole(difficulty.all * share))
         item.append("Difficulty Accepted", .decimal(difficulty.accepted * share, 8))
         item.append("Difficulty Rejected", .decimal(difficulty.rejected * share, 8))

@@ -55,7 +55,7 @@ public struct DeviceStatus: Sendable, Equatable {
 /// One hashboard.
 public struct BoardStatus: Sendable, Equatable {
     public var serial: String
-    public var hashRate: HashRate
+    public var rates: HashRates
     public var idealHashRate: HashRate
     /// Found by the last count.
     public var chips: Int
@@ -68,6 +68,8 @@ public struct BoardStatus: Sendable, Equatable {
     public var frequency: Megahertz
     public var voltage: Volts
     public var hardwareErrors: UInt64
+
+    public var hashRate: HashRate { rates.fiveSeconds }
 }
 
 /// One pool of the list.
@@ -102,4 +104,16 @@ public struct HashRates: Sendable, Equatable {
     public var total = 0.0
 
     public init() {}
+
+    /// Of several boards together.
+    init(sum boards: [HashRates]) {
+        let windows: [WritableKeyPath<HashRates, HashRate> & Sendable] = [
+            \.fiveSeconds, \.minute, \.fiveMinutes, \.tenMinutes, \.fifteenMinutes, \.thirtyMinutes, \.hour,
+            \.average,
+        ]
+        for window in windows {
+            self[keyPath: window] = HashRate(boards.reduce(0) { $0 + $1[keyPath: window].hashesPerSecond })
+        }
+        total = boards.reduce(0) { $0 + $1.total }
+    }
 }

@@ -7,9 +7,10 @@ import SansIO
 struct DeviceWatch: Sendable {
     let labels: DeviceLabels
     var wallClock: WallClock
-    private var meter: HashRateMeter
-    /// At which the chips hash since the last event.
-    private var rate = HashRate.zero
+    /// One for each board: they waver by themselves.
+    private var meters: [HashRateMeter]
+    /// At which the chips hash since the last event, by board.
+    private var boardRates: [HashRate]
     private var boardErrors: [UInt64]
     private var hasLostFan = false
     private var isTooHot = false
@@ -23,17 +24,35 @@ struct DeviceWatch: Sendable {
             case .cgminerGekko: 16
             default: 256
             }
-        meter = HashRateMeter(ticketDifficulty: ticket, seed: seed, at: now)
-        boardErrors = Array(repeating: 0, count: min(labels.boards, Limits.boards))
+        var seed = seed
+        let boards = min(labels.boards, Limits.boards)
+        meters = (0..<boards).map { _ in
+            HashRateMeter(ticketDifficulty: ticket, seed: PRNG(seed: seed.next()), at: now)
+        }
+        boardRates = Array(repeating: .zero, count: boards)
+        boardErrors = Array(repeating: 0, count: boards)
     }
 
-    mutating func advance(to now: Instant) { meter.advance(at: rate, to: now) }
+    mutating func advance(to now: Instant) {
+        for index in meters.indices { meters[index].advance(at: boardRates[index], to: now) }
+    }
 
     /// After each event of the rig.
-    mutating func settle(_ snapshot: RigSnapshot) { rate = snapshot.hashRate }
+    mutating func settle(_ snapshot: RigSnapshot) {
+        let rate = snapshot.hashRate.hashesPerSecond
+        let found = Double(max(1, snapshot.miner.chips))
+        for index in boardRates.indices {
+            boardRates[index] = HashRate(rate * Double(chips(on: index, of: snapshot.miner.chips)) / found)
+        }
+    }
+
+    /// The count is the device's; what is missing is missing at the end of the last chain.
+    private func chips(on board: Int, of found: Int) -> Int {
+        min(labels.chipsPerBoard, max(0, found - board * labels.chipsPerBoard))
+    }
 
     mutating func reset(at now: Instant) {
-        meter.reset(at: now)
+        for index in meters.indices { meters[index].reset(at: now) }
         boardErrors = boardErrors.map { _ in 0 }
     }
 
@@ -58,11 +77,11 @@ struct DeviceWatch: Sendable {
 
     func status(_ snapshot: RigSnapshot, at now: Instant) -> DeviceStatus {
         let miner = snapshot.miner
-        let rates = meter.rates
+        let rates = meters.map(\.rates)
         let boards = boards(snapshot, rates)
         return DeviceStatus(
             phase: miner.phase, uptime: snapshot.uptime(at: now), time: wallClock.unixSeconds(at: now),
-            rates: rates,
+            rates: HashRates(sum: rates),
             boards: boards, fans: fans(snapshot), fanDuty: snapshot.fanDuty, manualFan: miner.manualFan,
             power: snapshot.inputPower, ambient: snapshot.ambient,
             regulatorTemperature: miner.telemetry?.regulatorTemperature, frequency: miner.frequency,
@@ -83,15 +102,10 @@ struct DeviceWatch: Sendable {
         }
     }
 
-    /// The count is the device's; what is missing is missing at the end of the last chain.
-    private func boards(_ snapshot: RigSnapshot, _ rates: HashRates) -> [BoardStatus] {
+    private func boards(_ snapshot: RigSnapshot, _ rates: [HashRates]) -> [BoardStatus] {
         let miner = snapshot.miner
-        var left = miner.chips
-        let found = max(1, miner.chips)
         return (0..<labels.boards).map { index in
-            let chips = min(left, labels.chipsPerBoard)
-            left -= chips
-            let share = Double(chips) / Double(found)
+            let chips = chips(on: index, of: miner.chips)
             let chip =
                 snapshot.boardTemperatures.indices.contains(index)
                 ? snapshot.boardTemperatures[index].degrees : snapshot.chipTemperature.degrees
@@ -99,7 +113,7 @@ struct DeviceWatch: Sendable {
             let ideal = miner.configuredFrequency.megahertz * 1e6 * labels.coresPerChip
             return BoardStatus(
                 serial: labels.boardSerials.indices.contains(index) ? labels.boardSerials[index] : "",
-                hashRate: HashRate(rates.fiveSeconds.hashesPerSecond * share),
+                rates: rates.indices.contains(index) ? rates[index] : HashRates(),
                 idealHashRate: HashRate(ideal * Double(labels.chipsPerBoard)), chips: chips,
                 expectedChips: labels.chipsPerBoard, inletTemperature: Celsius(inlet),
                 outletTemperature: Celsius(board), boardTemperature: Celsius(board),
