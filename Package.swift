@@ -36,6 +36,7 @@ let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mus
 let ground: [Target] = [
     room("SansIO"),
     room("JSONText"),
+    room("HTTPText", ["SansIO"]),
     .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
     .target(name: "CChaChaPoly", cSettings: [.unsafeFlags(["-O2"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -52,7 +53,7 @@ let languages: [Target] = [
 ]
 
 let roles: [Target] = [
-    room("Chain", ["SansIO", "JSONText", "Bitcoin", "Stratum"]),
+    room("Chain", ["SansIO", "JSONText", "HTTPText", "Bitcoin", "Stratum"]),
     room("Vardiff", ["SansIO"]),
     room("Ledger", ["SansIO", "Bitcoin"]),
     room("Pool", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"]),
@@ -64,6 +65,12 @@ let roles: [Target] = [
     room("ASICSim", ["SansIO", "Bitcoin", "Hardware"]),
     room("Firmware", ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"]),
     room("Rig", ["SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "ASICSim", "Firmware"]),
+    room(
+        "Management",
+        [
+            "SansIO", "JSONText", "HTTPText", "COpenSSL", "Stratum", "Hardware", "DeviceModel", "Firmware",
+            "Rig",
+        ]),
 ]
 
 let worlds: [Target] = [
@@ -88,7 +95,8 @@ let edges: [Target] = [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments,
+            tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
 ]
@@ -96,10 +104,11 @@ let edges: [Target] = [
 let testRooms: [Target] = [
     tests("SansIO", ["SansIO"]),
     tests("JSONText", ["JSONText"]),
+    tests("HTTPText", ["HTTPText", "SansIO"]),
     tests("Bitcoin", ["Bitcoin", "CSHA256", "SansIO"]),
     tests("Stratum", ["Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests(
-        "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText"],
+        "Chain", ["Chain", "Runtime", "Stratum", "Bitcoin", "SansIO", "JSONText", "HTTPText"],
         exclude: ["Differential/kernel_judge.py"]),
     tests("Vardiff", ["Vardiff", "SansIO"]),
     tests("Ledger", ["Ledger", "Bitcoin", "SansIO"]),
@@ -124,8 +133,8 @@ let testRooms: [Target] = [
     tests(
         "Rig",
         [
-            "Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "JSONText",
-            "SansIO",
+            "Rig", "Management", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin",
+            "SansIO", "JSONText", "HTTPText",
         ]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests(
@@ -145,7 +154,7 @@ let testRooms: [Target] = [
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
     tests("House", []),
-    tests("Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"], exclude: ["verify_blocks.py"]),
+    tests("Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"], exclude: ["verify_blocks.py", "read_fleet.py"]),
 ]
 
 let package = Package(

@@ -116,9 +116,8 @@ public struct RigMachine: Machine {
         case .setFansWork(let work): physics.setFansWork(work, at: now)
         case .setWallClock(let clock): firmware.wallClock = clock
         case .operate(let command):
-            if let refusal = firmware.operate(command, at: now, into: &effects, commands: &commands) {
-                effects.observe(.refused(refusal))
-            }
+            _ = operate(command, at: now, into: &effects)
+            return
         case .setAmbientCurve(let curve): physics.setAmbient(curve, at: now)
         case .addFault(let fault):
             physics.add(fault, at: now)
@@ -128,6 +127,17 @@ public struct RigMachine: Machine {
             updateRate(at: now)
         }
         carryOut(&commands, at: now, into: &effects)
+    }
+
+    /// Does what the owner says, or says why not.
+    public mutating func operate(
+        _ command: OperatorCommand, at now: Instant, into effects: inout EffectBuffer<Observation>
+    ) -> OperatorRefusal? {
+        var commands: [HashboardCommand] = []
+        let refusal = firmware.operate(command, at: now, into: &effects, commands: &commands)
+        if let refusal { effects.observe(.refused(refusal)) }
+        carryOut(&commands, at: now, into: &effects)
+        return refusal
     }
 
     public mutating func deadlineReached(at now: Instant, into effects: inout EffectBuffer<Observation>) {

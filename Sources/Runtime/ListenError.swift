@@ -6,18 +6,45 @@ import SansIO
 public struct ListenError: Error, CustomStringConvertible {
     public let endpoint: Endpoint
     public let isBusy: Bool
-    public let description: String
+    /// The system keeps the port for privileged programs.
+    public let isDenied: Bool
+    /// What to do about a port in use.
+    private let remedy: String
+    private let owner: String
+    private let reason: String
 
     init(endpoint: Endpoint, error: any Error) {
         self.endpoint = endpoint
-        isBusy = (error as? IOError)?.errnoCode == EADDRINUSE
-        guard isBusy else {
-            description = "cannot listen on \(endpoint): \(describe(error))"
-            return
+        let code = (error as? IOError)?.errnoCode
+        isBusy = code == EADDRINUSE
+        isDenied = code == EACCES
+        remedy = "choose another or --ports auto"
+        owner = isBusy ? PortOwner.find(port: endpoint.port).map { " by \($0)" } ?? "" : ""
+        reason = describe(error)
+    }
+
+    private init(_ other: ListenError, remedy: String) {
+        endpoint = other.endpoint
+        isBusy = other.isBusy
+        isDenied = other.isDenied
+        owner = other.owner
+        reason = other.reason
+        self.remedy = remedy
+    }
+
+    /// The same with another advice for a port in use.
+    public func advising(_ remedy: String) -> ListenError { ListenError(self, remedy: remedy) }
+
+    public var description: String {
+        if isBusy {
+            return "port \(endpoint.port) on \(endpoint.host) is in use\(owner); \(remedy)"
         }
-        let owner = PortOwner.find(port: endpoint.port).map { " by \($0)" } ?? ""
-        description =
-            "port \(endpoint.port) on \(endpoint.host) is in use\(owner); choose another or --ports auto"
+        if isDenied {
+            return
+                "port \(endpoint.port) on \(endpoint.host) is for privileged programs only; run as root, grant "
+                + "CAP_NET_BIND_SERVICE, or set the system's net.ipv4.ip_unprivileged_port_start to \(endpoint.port)"
+        }
+        return "cannot listen on \(endpoint): \(reason)"
     }
 }
 

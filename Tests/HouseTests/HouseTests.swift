@@ -11,10 +11,11 @@ struct HouseTests {
     static let graph: [String: Set<String>] = [
         "SansIO": [],
         "JSONText": [],
+        "HTTPText": ["SansIO"],
         "Bitcoin": ["SansIO", "CSHA256", "COpenSSL", "CSecp256k1"],
         "Stratum": ["SansIO", "JSONText", "Bitcoin", "CChaChaPoly", "COpenSSL", "CSecp256k1"],
         "Hardware": ["SansIO", "Bitcoin"],
-        "Chain": ["SansIO", "JSONText", "Bitcoin", "Stratum"],
+        "Chain": ["SansIO", "JSONText", "HTTPText", "Bitcoin", "Stratum"],
         "Vardiff": ["SansIO"],
         "Ledger": ["SansIO", "Bitcoin"],
         "Pool": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Vardiff", "Ledger"],
@@ -26,6 +27,10 @@ struct HouseTests {
         "ASICSim": ["SansIO", "Bitcoin", "Hardware"],
         "Firmware": ["SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware"],
         "Rig": ["SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "ASICSim", "Firmware"],
+        "Management": [
+            "SansIO", "JSONText", "HTTPText", "COpenSSL", "Stratum", "Hardware", "DeviceModel", "Firmware",
+            "Rig",
+        ],
         "Simulation": ["SansIO"],
         "Runtime": ["SansIO", "CSQLite", "CLibSSL"],
         "Experiments": [
@@ -38,15 +43,16 @@ struct HouseTests {
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
 
     /// Rooms that know neither sockets nor clocks nor files.
     static let pure = [
-        "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Ledger", "Pool",
+        "SansIO", "JSONText", "HTTPText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Ledger",
+        "Pool",
         "JobDeclaration", "Translator", "DeviceModel", "ASICSim", "Firmware", "Tap", "Conformance",
-        "Rig", "Simulation",
+        "Rig", "Management", "Simulation",
     ]
 
     struct Source {

@@ -1,3 +1,4 @@
+import HTTPText
 import SansIO
 
 /// What the RPC's connections wait for: a wrong password's answer, and the end of their idleness.

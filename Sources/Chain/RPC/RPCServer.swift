@@ -1,3 +1,4 @@
+import HTTPText
 import JSONText
 import SansIO
 
@@ -5,7 +6,8 @@ import SansIO
 struct RPCServer: Sendable {
     struct Connection: Sendable {
         let id: ConnectionID
-        var parser = HTTPRequestParser()
+        var parser = HTTPRequestParser(
+            headLimit: ChainLimits.httpHead, bodyLimit: ChainLimits.httpBody)
         /// A held call; nothing further is read from the buffer until it is answered.
         var held: HeldCall?
         /// A wrong password whose answer waits; nothing further is read either.

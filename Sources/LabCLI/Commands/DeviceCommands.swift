@@ -18,6 +18,7 @@ struct DeviceCommand: AsyncParsableCommand {
             Examples:
               lab device --pool stratum2+tcp://127.0.0.1:34254/KEY
               lab device --profile antminer-s19j-pro --scale 1e-12 --pool stratum+tcp://127.0.0.1:34255
+              lab device --profile antminer-s19j-pro --manage --pool stratum+tcp://127.0.0.1:34255
             """)
 
     @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
@@ -27,12 +28,14 @@ struct DeviceCommand: AsyncParsableCommand {
     @Option(help: "Temperature of the room, °C.") var ambient = 25.0
     @Option(help: "Seed of everything that is drawn.") var seed: UInt64 = 1
     @Flag(help: "Skip the boot.") var instantBoot = false
+    @OptionGroup var management: ManagementOptions
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
 
     func validate() throws {
         guard !pool.isEmpty else { throw ValidationError("--pool URL is needed: see lab device --help") }
         guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be above 0 and at most 1") }
+        _ = try management.addresses(for: 1)
     }
 
     func run() async throws {
@@ -45,7 +48,7 @@ struct DeviceCommand: AsyncParsableCommand {
         rig.ambient = Celsius(ambient)
         rig.instantBoot = instantBoot
         rig.secretSeed = LiveWorld.entropy(32)
-        try await DeviceRunner.run(rig, runtime: runtime)
+        try await DeviceRunner.run(rig, runtime: runtime, management: try management.addresses(for: 1))
     }
 }
 
@@ -62,14 +65,17 @@ enum DeviceRunner {
         return rig
     }
 
-    static func run(_ configuration: RigConfiguration, runtime: LabRuntime) async throws {
+    static func run(
+        _ configuration: RigConfiguration, runtime: LabRuntime, management: ManagementAddresses? = nil
+    ) async throws {
         let stop = StopSignal()
         let log = EventLog(prints: true)
         let observatory = Observatory(log: log)
         let name = configuration.userIdentity
-        let rigs = RigService.start([configuration], runtime: runtime, loops: [runtime.group.next()]) {
-            _, observation, _ in observatory.rig(name, observation)
-        }
+        let rigs = try await RigService.start(
+            [configuration], runtime: runtime, loops: [runtime.group.next()], management: management
+        ) { _, observation, _ in observatory.rig(name, observation) }
+        if let management { log.note("interfaces: \(management.address(0))") }
         log.note("\(configuration.profile.name) as \(name) for \(configuration.pools[0])")
         let reporter = Task { await report(rigs, log: log) }
         _ = await stop.wait()

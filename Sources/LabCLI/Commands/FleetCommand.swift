@@ -24,6 +24,7 @@ struct FleetCommand: AsyncParsableCommand {
               lab fleet --profile bitaxe-gamma --count 100 --pool stratum2+tcp://127.0.0.1:34254/KEY
               lab fleet --count 5000 --ramp 30s --duration 5m --pool stratum2+tcp://127.0.0.1:34254/KEY
               lab fleet --count 50 --pool stratum+tcp://127.0.0.1:34255 --scale 1e-10
+              lab fleet --count 20 --profile antminer-s19j-pro --profile bitaxe-gamma --manage --pool URL
             """)
 
     @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
@@ -38,6 +39,7 @@ struct FleetCommand: AsyncParsableCommand {
     @Option(help: "Temperature of the room, °C.") var ambient = 25.0
     @Flag(help: "Devices boot as real ones do, which takes 10 seconds to minutes.") var boot = false
     @Option(help: "Event loops (threads).") var threads = 2
+    @OptionGroup var management: ManagementOptions
     @Option(help: "Local addresses 127.0.0.1 … to dial from: 1 for each 25,000 devices.") var sources: Int?
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
@@ -47,6 +49,7 @@ struct FleetCommand: AsyncParsableCommand {
         guard (1...100_000).contains(count) else { throw ValidationError("--count must be 1 to 100000") }
         guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be above 0 and at most 1") }
         guard (1...64).contains(threads) else { throw ValidationError("--threads must be 1 to 64") }
+        _ = try management.addresses(for: count)
     }
 
     func run() async throws {
@@ -62,8 +65,12 @@ struct FleetCommand: AsyncParsableCommand {
             configuration(index, profile: profiles[index % profiles.count], secret: entropy, runtime: runtime)
         }
         Output.line("\(count) devices for \(pool[0])")
-        let rigs = RigService.start(configurations, runtime: runtime, loops: loops, sources: dialSources) {
-            index, observation, _ in tally.note(index, observation)
+        let addresses = try management.addresses(for: count)
+        let rigs = try await RigService.start(
+            configurations, runtime: runtime, loops: loops, sources: dialSources, management: addresses
+        ) { index, observation, _ in tally.note(index, observation) }
+        if let addresses {
+            Output.line("interfaces: \(addresses.address(0)) to \(addresses.address(count - 1))")
         }
         let reporter = Task { await tally.report() }
         if let duration {
@@ -111,9 +118,11 @@ struct FleetCommand: AsyncParsableCommand {
             limit.rlim_cur = limit.rlim_max
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
-        guard count + 64 <= Int(clamping: limit.rlim_cur) else {
+        // A managed device has up to three listeners, and somebody reads it.
+        let needed = (management.manage ? count * 6 : count) + 64
+        guard needed <= Int(clamping: limit.rlim_cur) else {
             throw CommandFault(
-                "\(count) devices need \(count + 64) file descriptors and this process may hold \(limit.rlim_cur); "
+                "\(count) devices need \(needed) file descriptors and this process may hold \(limit.rlim_cur); "
                     + "start several fleets with --identity and --seed of their own")
         }
     }

@@ -17,6 +17,7 @@ struct UpCommand: AsyncParsableCommand {
             Examples:
               lab up
               lab up --plain
+              lab up --manage
               lab up --data /tmp/lab --ready /tmp/lab/ready.json --ports auto
             """)
 
@@ -34,6 +35,7 @@ struct UpCommand: AsyncParsableCommand {
     @Option(
         help: "Shares per minute and channel that the pool's vardiff aims at; on regtest each is a block.")
     var sharesPerMinute = 20.0
+    @OptionGroup var management: ManagementOptions
     @Option(help: "What the CPU miner hashes at most.") var minerRate = HashRateArgument(1e6)
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
@@ -43,6 +45,7 @@ struct UpCommand: AsyncParsableCommand {
         guard sharesPerMinute > 0, sharesPerMinute <= 600 else {
             throw ValidationError("--shares-per-minute must be above 0 and at most 600")
         }
+        _ = try management.addresses(for: 2)
     }
 
     func run() async throws {
@@ -55,7 +58,8 @@ struct UpCommand: AsyncParsableCommand {
         let settings = LabStackSettings(
             network: parameters, ports: Ports(ports), profile: try ProfileCommand.library.load(profile),
             profileName: profile.split(separator: "/").last.map(String.init) ?? profile, hashrateScale: scale,
-            sharesPerMinute: sharesPerMinute, minerHashRate: minerRate.hashesPerSecond, reindexes: reindex)
+            sharesPerMinute: sharesPerMinute, minerHashRate: minerRate.hashesPerSecond, reindexes: reindex,
+            management: try management.addresses(for: 2))
         let stack = try await LabStack.start(settings, directory: directory, log: log) {
             stop.request("stop was called")
         }

@@ -26,6 +26,8 @@ struct LabStackSettings: Sendable {
     var minerHashRate: Double
     /// Builds the node's database anew from its block files.
     var reindexes = false
+    /// Nil: devices without management interfaces.
+    var management: ManagementAddresses?
 }
 
 /// The whole stack on loopback: node, pool, translator, a device, a CPU miner, explorer.
@@ -94,8 +96,11 @@ final class LabStack: Sendable {
         ) { observation, _ in TranslatorLines.note(observation, in: log) }
         log.note("translator: stratum+tcp://\(translator.stratumV1)")
 
-        let rigs = startRigs(
+        let rigs = try await startRigs(
             settings, pool: pool, translator: translator, runtime: runtime, observatory: observatory)
+        if let management = settings.management {
+            log.note("interfaces: \(management.address(0)) (device), \(management.address(1)) (CPU miner)")
+        }
         let feed = LabFeedSource(
             observatory: observatory, node: node, pool: pool, translator: translator, rigs: rigs,
             runtime: runtime,
@@ -174,7 +179,7 @@ final class LabStack: Sendable {
     private static func startRigs(
         _ settings: LabStackSettings, pool: PoolService, translator: TranslatorService, runtime: LabRuntime,
         observatory: Observatory
-    ) -> RigService {
+    ) async throws -> RigService {
         let seed = runtime.world.wallClock.unixNanosecondsAtStart
         var device = RigConfiguration(
             profile: settings.profile, pools: [pool.url], userIdentity: "lab.\(settings.profileName)",
@@ -187,8 +192,9 @@ final class LabStack: Sendable {
             hashRate: settings.minerHashRate, runtime: runtime)
         let configurations = [device, miner]
         let names = configurations.map(\.userIdentity)
-        return RigService.start(
-            configurations, runtime: runtime, loops: [runtime.group.next(), runtime.group.next()]
+        return try await RigService.start(
+            configurations, runtime: runtime, loops: [runtime.group.next(), runtime.group.next()],
+            management: settings.management
         ) { index, observation, _ in observatory.rig(names[index], observation) }
     }
 

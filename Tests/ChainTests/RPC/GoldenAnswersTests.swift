@@ -1,4 +1,5 @@
 import Bitcoin
+import HTTPText
 import JSONText
 import SansIO
 import Testing

@@ -1,4 +1,5 @@
 import Bitcoin
+import HTTPText
 import SansIO
 
 extension PSBT {

@@ -1,20 +1,45 @@
 import SansIO
 
-/// One HTTP request, as far as a JSON-RPC server cares.
-struct HTTPRequest: Equatable, Sendable {
-    var method: String
-    var path: String
+/// One HTTP request.
+public struct HTTPRequest: Equatable, Sendable {
+    public struct Header: Equatable, Sendable {
+        /// In lower case.
+        public var name: String
+        public var value: String
+
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    public var method: String
+    /// The target as it was sent, with its query.
+    public var path: String
+    public var headers: [Header]
+    public var keepsAlive: Bool
+    public var body: [UInt8]
+
+    public init(method: String, path: String, headers: [Header], keepsAlive: Bool, body: [UInt8]) {
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.keepsAlive = keepsAlive
+        self.body = body
+    }
+
+    /// The first header of this name, which is given in lower case.
+    public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
     /// The Authorization header's value.
-    var authorization: String?
-    var keepsAlive: Bool
-    var body: [UInt8]
+    public var authorization: String? { header("authorization") }
 }
 
 /// A push parser for HTTP/1.x requests, as tolerant as real mining software needs: bare LF ends lines too,
 /// and chunked coding wins over a Content-Length beside it. Bounded in head and body; pipelined requests wait
 /// in the buffer.
-struct HTTPRequestParser: Sendable {
-    enum Step: Equatable {
+public struct HTTPRequestParser: Sendable {
+    public enum Step: Equatable, Sendable {
         case needsMore
         /// The client waits for `100 Continue` before it sends the body.
         case expectsContinue
@@ -26,7 +51,7 @@ struct HTTPRequestParser: Sendable {
     private struct Head: Sendable {
         var method = ""
         var path = ""
-        var authorization: String?
+        var headers: [HTTPRequest.Header] = []
         var keepsAlive = true
         var contentLength = 0
         var isChunked = false
@@ -42,13 +67,22 @@ struct HTTPRequestParser: Sendable {
         case failed(Int)
     }
 
+    private let headLimit: Int
+    private let bodyLimit: Int
     private var phase = Phase.head
     private var buffer: [UInt8] = []
     private var start = 0
     private var scanned = 0
     private var body: [UInt8] = []
 
-    mutating func append(_ bytes: RawSpan) {
+    /// - Parameter headLimit: bytes of a request's head and of a chunked body's trailer; more is a 400.
+    /// - Parameter bodyLimit: bytes of a body; more is a 413.
+    public init(headLimit: Int, bodyLimit: Int) {
+        self.headLimit = headLimit
+        self.bodyLimit = bodyLimit
+    }
+
+    public mutating func append(_ bytes: RawSpan) {
         if start > 0 {
             buffer.removeSubrange(..<start)
             scanned = max(scanned - start, 0)
@@ -58,22 +92,23 @@ struct HTTPRequestParser: Sendable {
     }
 
     /// Bytes that wait to be parsed.
-    var waiting: Int { buffer.count - start }
+    public var waiting: Int { buffer.count - start }
 
-    mutating func next() -> Step {
+    /// What follows from the bytes so far; to be called until it needs more.
+    public mutating func next() -> Step {
         while true {
             switch phase {
             case .failed(let status): return .failed(status: status)
             case .head:
                 guard let end = endOfHead() else {
-                    return waiting > ChainLimits.httpHead ? fail(400) : .needsMore
+                    return waiting > headLimit ? fail(400) : .needsMore
                 }
-                guard end - start <= ChainLimits.httpHead else { return fail(400) }
+                guard end - start <= headLimit else { return fail(400) }
                 guard let head = Self.parse(buffer[start..<end]) else { return fail(400) }
                 start = end
                 scanned = end
                 body = []
-                guard head.contentLength <= ChainLimits.httpBody else { return fail(413) }
+                guard head.contentLength <= bodyLimit else { return fail(413) }
                 phase = head.isChunked ? .chunks(head, remaining: nil) : .body(head)
                 if head.expectsContinue, waiting == 0, head.isChunked || head.contentLength > 0 {
                     return .expectsContinue
@@ -87,7 +122,7 @@ struct HTTPRequestParser: Sendable {
                 if let step = readChunk(head, remaining) { return step }
             case .trailer(let head):
                 guard let line = takeLine() else {
-                    return waiting > ChainLimits.httpHead ? fail(400) : .needsMore
+                    return waiting > headLimit ? fail(400) : .needsMore
                 }
                 if line.isEmpty { return finish(head) }
             }
@@ -106,7 +141,7 @@ struct HTTPRequestParser: Sendable {
             else {
                 return fail(400)
             }
-            guard body.count + size <= ChainLimits.httpBody else { return fail(413) }
+            guard body.count + size <= bodyLimit else { return fail(413) }
             phase = size == 0 ? .trailer(head) : .chunks(head, remaining: size)
             return nil
         }
@@ -119,8 +154,7 @@ struct HTTPRequestParser: Sendable {
 
     private mutating func finish(_ head: Head) -> Step {
         let request = HTTPRequest(
-            method: head.method, path: head.path, authorization: head.authorization,
-            keepsAlive: head.keepsAlive,
+            method: head.method, path: head.path, headers: head.headers, keepsAlive: head.keepsAlive,
             body: body)
         body = []
         phase = .head
@@ -181,6 +215,7 @@ struct HTTPRequestParser: Sendable {
             else { return nil }
             let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
             let value = trimmed(line[(colon + 1)...])
+            head.headers.append(HTTPRequest.Header(name: name, value: value))
             switch name {
             case "content-length":
                 guard let length = Int(value), length >= 0,
@@ -193,7 +228,6 @@ struct HTTPRequestParser: Sendable {
                 if value.lowercased() == "close" { head.keepsAlive = false }
                 if value.lowercased() == "keep-alive" { head.keepsAlive = true }
             case "expect": head.expectsContinue = value.lowercased() == "100-continue"
-            case "authorization": head.authorization = value
             default: break
             }
         }

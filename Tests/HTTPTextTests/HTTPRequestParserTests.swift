@@ -1,7 +1,6 @@
+import HTTPText
 import SansIO
 import Testing
-
-@testable import Chain
 
 @Suite struct HTTPRequestParserTests {
     static let plain =
@@ -12,7 +11,7 @@ import Testing
         + "3\r\nbod\r\n1;x=y\r\ny\r\n0\r\nTrailer: z\r\n\r\n"
 
     static func feed(_ text: String, cutAt cuts: [Int] = []) -> [HTTPRequestParser.Step] {
-        var parser = HTTPRequestParser()
+        var parser = HTTPRequestParser(headLimit: 8_192, bodyLimit: 0x0200_0000)
         var steps: [HTTPRequestParser.Step] = []
         let bytes = Array(text.utf8)
         var start = 0
@@ -56,6 +55,7 @@ import Testing
         #expect(request.method == "POST")
         #expect(request.path == "/wallet/w")
         #expect(request.authorization == "Basic eDp5")
+        #expect(request.header("host") == "a")
         #expect(request.keepsAlive)
         let old = Self.feed("GET / HTTP/1.0\r\n\r\n")
         guard case .request(let request)? = old.first else {
