@@ -119,7 +119,7 @@ let testRooms: [Target] = [
             "JSONText",
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
-    tests("Hardware", ["Hardware", "Bitcoin"]),
+    tests("Hardware", ["Hardware", "Bitcoin", "SansIO"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
