@@ -79,6 +79,7 @@ let edges: [Target] = [
             "Simulation",
             tomlKit,
         ]),
+    room("USB", ["Hardware", "CLibUSB"]),
     room("Operations", ["JSONText", hummingbird, logging, httpTypes] + nio),
     room("Explorer", ["SansIO", "JSONText", "Bitcoin", hummingbird, mustache, logging, httpTypes] + nio),
     .executableTarget(
@@ -87,7 +88,8 @@ let edges: [Target] = [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
+            "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB", arguments,
+            tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
 ]
@@ -126,8 +128,9 @@ let testRooms: [Target] = [
     tests("Experiments", ["Experiments", "DeviceModel", "Hardware", "Simulation", "SansIO"]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
+    tests("USB", ["USB", "Hardware"]),
     tests("House", []),
-    tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py"]),
+    tests("Lab", ["LabCLI", "Runtime"], exclude: ["verify_blocks.py", "virtual_sticks.py"]),
 ]
 
 let package = Package(
