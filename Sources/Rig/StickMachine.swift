@@ -1,3 +1,4 @@
+import Bitcoin
 import Firmware
 import Hardware
 import SansIO
