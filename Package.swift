@@ -87,6 +87,7 @@ let edges: [Target] = [
             "Simulation",
             tomlKit,
         ]),
+    room("USB", ["Hardware", "CLibUSB"]),
     room("Operations", ["JSONText", hummingbird, logging, httpTypes] + nio),
     room("Explorer", ["SansIO", "JSONText", "Bitcoin", hummingbird, mustache, logging, httpTypes] + nio),
     .executableTarget(
@@ -95,7 +96,7 @@ let edges: [Target] = [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments,
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB", arguments,
             tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -153,8 +154,11 @@ let testRooms: [Target] = [
         ]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),
+    tests("USB", ["USB", "Hardware"]),
     tests("House", []),
-    tests("Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"], exclude: ["verify_blocks.py", "read_fleet.py"]),
+    tests(
+        "Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"],
+        exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py"]),
 ]
 
 let package = Package(

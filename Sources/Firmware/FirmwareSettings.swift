@@ -92,6 +92,8 @@ public struct BootTimings: Sendable, Equatable {
 
 /// When and how the thermal governor steps in. Temperatures in degrees Celsius.
 public struct GovernorSettings: Sendable, Equatable {
+    /// False on devices that cannot measure their chips, as most USB sticks: heat is then their owner's business.
+    public var hasChipSensor = true
     public var target = Celsius(60)
     /// Lower the clock above it; no such stage when not below ``shutdown``.
     public var throttle = Celsius(90)

@@ -38,12 +38,13 @@ struct HouseTests {
             "Simulation",
         ],
         "Operations": ["JSONText"],
+        "USB": ["Hardware", "CLibUSB"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB",
         ],
     ]
 

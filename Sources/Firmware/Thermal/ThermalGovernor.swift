@@ -41,9 +41,9 @@ struct ThermalGovernor: Sendable {
 
     mutating func allow(_ wish: Volts) { voltage = wish }
 
-    /// Judges a reading of running chips. A sensor that does not answer is the worst reading.
+    /// Judges a reading of running chips. A sensor that does not answer is the worst reading; none at all says nothing.
     mutating func judge(chip: Celsius?, regulator: Celsius?) -> Verdict {
-        guard let chip else { return .shutDown }
+        guard let chip else { return settings.hasChipSensor ? .shutDown : .keep }
         if chip > settings.shutdown { return .shutDown }
         if let regulator, regulator > settings.regulatorShutdown { return .shutDown }
         guard settings.throttle < settings.shutdown else { return .keep }
