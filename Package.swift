@@ -120,6 +120,7 @@ let testRooms: [Target] = [
         ]),
     tests("Tap", ["Tap", "Chain", "Pool", "Simulation", "Stratum", "Bitcoin", "SansIO", "JSONText"]),
     tests("Hardware", ["Hardware", "Bitcoin"]),
+    tests("ASICSim", ["ASICSim", "Hardware", "Bitcoin", "SansIO"]),
     tests("Rig", ["Rig", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Runtime", ["Runtime", "SansIO"] + nio),
