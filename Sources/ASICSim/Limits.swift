@@ -24,7 +24,7 @@ enum Limits {
     /// Hashes of one slice of a chain: some five milliseconds of a core, so that its line stays alive.
     static let wireSliceHashes = 1 << 17
     /// Hashes that a chain owes when a new job comes are made up for to this many; the rest is let go.
-    static let wireCatchUpHashes = 1 << 21
+    static let wireCatchUpHashes = 1 << 17
     /// Batches of versions whose scanners are kept: chips of one chain are rarely in more than two.
     static let batchesCached = 4
     /// What waits to be sent, in time on the line. A chip has one place for an answer; a host that asks faster than

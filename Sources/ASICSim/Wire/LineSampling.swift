@@ -18,26 +18,25 @@ public enum LineSampling {
     {
         if agree(sender, receiver) { return Array(bytes) }
         let levels = bits(bytes)
+        // Bits of the sender in one of the receiver. Time is counted in bits of the sender.
         let ratio = sender / receiver
-        let level = { (time: Double) in
-            let index = Int(time * ratio)
-            return index < levels.count ? levels[index] : true
+        let level = { (time: Double) in time >= Double(levels.count) || levels[Int(time)] }
+        /// The next instant at which the line is high or low.
+        let next = { (wanted: Bool, time: Double) -> Double in
+            if level(time) == wanted { return time }
+            var index = Int(time) + 1
+            while index < levels.count, levels[index] != wanted { index += 1 }
+            return Double(index)
         }
-        let end = Double(levels.count) / ratio
         var result: [UInt8] = []
-        // Time in bits of the receiver.
-        var time = 0.0
-        while time < end {
-            guard !level(time) else {
-                // To the next edge, which a receiver's oversampling sees to within a sixteenth of a bit.
-                time += 1.0 / 16
-                continue
-            }
+        var time = next(false, 0)
+        while time < Double(levels.count) {
             var byte: UInt8 = 0
-            for bit in 0..<8 where level(time + 1.5 + Double(bit)) { byte |= 1 << UInt8(bit) }
-            if level(time + 9.5) { result.append(byte) }
-            time += 9.5
-            while time < end, !level(time) { time += 1.0 / 16 }
+            for bit in 0..<8 where level(time + (1.5 + Double(bit)) * ratio) { byte |= 1 << UInt8(bit) }
+            let stop = time + 9.5 * ratio
+            if level(stop) { result.append(byte) }
+            // A receiver waits for the line to rise before it looks for the next beginning.
+            time = next(false, next(true, stop))
         }
         return result
     }

@@ -40,7 +40,7 @@ struct MalformedInputTests {
 
     @Test(arguments: ChipFamily.allCases) func garbageNeitherTrapsNorStopsAChain(_ family: ChipFamily) {
         var random = PRNG(seed: 11)
-        for round in 0..<60 {
+        for round in 0..<25 {
             var bench = LineBench(
                 WireChainSettings(family: family, chips: 1 + round % 3, pace: .rate(.megahashes(0.05))))
             for _ in 0..<20 {
