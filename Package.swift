@@ -86,7 +86,7 @@ let edges: [Target] = [
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
-            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
+            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),

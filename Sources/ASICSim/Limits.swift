@@ -36,4 +36,15 @@ enum Limits {
     static let chipsPerChainMax = 256
     /// Between the last byte of a question and the first of its answer: some bits of the line. Not documented.
     static let turnaround = Interval.microseconds(10)
+
+    // MARK: USB
+
+    /// A usbredir packet: QEMU's bulk transfers are some tens of kibibytes.
+    static let usbPacketMax = 1 << 20
+    /// Reads that a host may have waiting: the kernel's serial drivers have sixteen.
+    static let usbReadsMax = 256
+    /// A bridge's memory in either direction: FT230X 512 bytes, CP2102 576.
+    static let bridgeMemory = 512
+    /// Lines of a log that nobody takes.
+    static let usbLogLines = 10_000
 }

@@ -20,7 +20,7 @@ struct Lab: AsyncParsableCommand {
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
             FleetCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self, TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
-            BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
+            BitcoindCommand.self, ProfileCommand.self, ChipsCommand.self, AddressCommand.self,
         ])
 
     static func main() async {
