@@ -95,9 +95,9 @@ let edges: [Target] = [
         dependencies: [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
-            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
-            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB", arguments,
-            tomlKit,
+            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB",
+            arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
 ]
@@ -137,6 +137,7 @@ let testRooms: [Target] = [
             "Rig", "Management", "Firmware", "ASICSim", "DeviceModel", "Hardware", "Stratum", "Bitcoin",
             "SansIO", "JSONText", "HTTPText",
         ]),
+    tests("ASICSim", ["ASICSim", "Hardware", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests(
         "Scenario",

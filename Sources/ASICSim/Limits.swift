@@ -20,4 +20,33 @@ enum Limits {
     static let waitMax = Interval.hours(24 * 365)
     /// Draws of a chip until one is found that fits. With one chip in a hundred left it is missed once in a million.
     static let chipDrawsMax = 1_400
+
+    // MARK: Wire fidelity
+
+    /// Hashes of one slice of a chain: some five milliseconds of a core, so that its line stays alive.
+    static let wireSliceHashes = 1 << 17
+    /// Hashes that a chain owes when a new job comes are made up for to this many; the rest is let go.
+    static let wireCatchUpHashes = 1 << 17
+    /// Batches of versions whose scanners are kept: chips of one chain are rarely in more than two.
+    static let batchesCached = 4
+    /// What waits to be sent, in time on the line. A chip has one place for an answer; a host that asks faster than
+    /// the line carries loses answers.
+    static let replyBacklog = Interval.seconds(1)
+    /// After this long without a byte a frame that has begun is forgotten. The chips' own limit is not documented.
+    static let frameGap = Interval.milliseconds(200)
+    /// Chips on one chain: an address has eight bits.
+    static let chipsPerChainMax = 256
+    /// Between the last byte of a question and the first of its answer: some bits of the line. Not documented.
+    static let turnaround = Interval.microseconds(10)
+
+    // MARK: USB
+
+    /// A usbredir packet: QEMU's bulk transfers are some tens of kibibytes.
+    static let usbPacketMax = 1 << 20
+    /// Reads that a host may have waiting: the kernel's serial drivers have sixteen.
+    static let usbReadsMax = 256
+    /// A bridge's memory in either direction: FT230X 512 bytes, CP2102 576.
+    static let bridgeMemory = 512
+    /// Lines of a log that nobody takes.
+    static let usbLogLines = 10_000
 }

@@ -18,6 +18,8 @@ enum Limits {
     /// Candidates that a nonce scan collects before they are checked; the least that the kernels take, so
     /// that a scan stops at the first step with a candidate.
     static let scanCandidates = 16
+    /// The same for a strided scan, which wants all candidates: room for those of an easy target in a few steps.
+    static let stridedCandidates = 64
     /// Longest descriptor that is read: a miniscript may have a letter for each of its script's 330,000 bytes,
     /// and 999 extended keys with origins and paths, taproot's largest multisig, are shorter.
     static let descriptorBytesMax = 500_000

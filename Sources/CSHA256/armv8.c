@@ -125,8 +125,8 @@ SHA2 void csha256_double64_armv8(uint8_t *out, const uint8_t *in, size_t count) 
     if (count == 1) double64_pair(out, out, in, in);
 }
 
-SHA2 uint64_t csha256_scan_armv8(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
-                                 uint32_t *candidates, size_t capacity, size_t *found) {
+SHA2 uint64_t csha256_scan_armv8(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                                 uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
     static const uint32_t padding[12] = {0x80000000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 640};
     const variables iv = load_state(csha256_IV), mid = load_state(job->midstate);
     const uint32_t tail[4] = {job->tail[0], job->tail[1], job->tail[2], 0};
@@ -134,10 +134,10 @@ SHA2 uint64_t csha256_scan_armv8(const csha256_job *job, uint32_t start, uint64_
     size_t hits = 0;
     uint64_t done = 0;
     while (done < count && capacity - hits >= CSHA256_SCAN_CAPACITY_MIN) {
-        const uint32_t nonce = start + (uint32_t)done;
+        const uint32_t nonce = start + (uint32_t)done * stride, second = nonce + stride;
         uint32x4_t x[4], y[4];
         x[0] = vsetq_lane_u32(__builtin_bswap32(nonce), w0, 3);
-        y[0] = vsetq_lane_u32(__builtin_bswap32(nonce + 1), w0, 3);
+        y[0] = vsetq_lane_u32(__builtin_bswap32(second), w0, 3);
         for (int i = 1; i < 4; i++) x[i] = y[i] = vld1q_u32(padding + 4 * (i - 1));
         variables vx = mid, vy = mid;
         rounds64x2(&vx, &vy, x, y);
@@ -149,7 +149,7 @@ SHA2 uint64_t csha256_scan_armv8(const csha256_job *job, uint32_t start, uint64_
         uint32_t last_y = vgetq_lane_u32(vy.efgh, 3) + csha256_IV[7];
         if (__builtin_expect(__builtin_bswap32(last_x) <= top, 0)) candidates[hits++] = nonce;
         bool counts = count - done > 1;
-        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = nonce + 1;
+        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = second;
         done += 2;
     }
     *found = hits;

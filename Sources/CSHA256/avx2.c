@@ -13,7 +13,7 @@
 #define XOR _mm256_xor_si256
 #define AND _mm256_and_si256
 #define BROADCAST(x) _mm256_set1_epi32((int)(x))
-#define LANE_NUMBERS _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0)
+#define LOAD(words) _mm256_loadu_si256((const __m256i *)(words))
 
 // No rotation before AVX-512. Rotations overlap nowhere, so all six shifts can be joined by xor.
 #define RIGHT _mm256_srli_epi32

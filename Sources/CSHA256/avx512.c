@@ -12,7 +12,7 @@
 
 #define ADD _mm512_add_epi32
 #define BROADCAST(x) _mm512_set1_epi32((int)(x))
-#define LANE_NUMBERS _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define LOAD(words) _mm512_loadu_si512(words)
 
 // Truth tables of vpternlog: 0x96 is x ^ y ^ z, 0xca is x ? y : z, 0xe8 is the majority.
 #define XOR3(x, y, z) _mm512_ternarylogic_epi32(x, y, z, 0x96)

@@ -88,7 +88,12 @@ void csha256_double64(uint8_t *out, const uint8_t *in, size_t count) { double64(
 
 uint64_t csha256_scan(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
                       uint32_t *candidates, size_t capacity, size_t *found) {
-    return scan(job, start, count, top, candidates, capacity, found);
+    return scan(job, start, 1, count, top, candidates, capacity, found);
+}
+
+uint64_t csha256_scan_strided(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                              uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
+    return scan(job, start, stride, count, top, candidates, capacity, found);
 }
 
 static bool is_kernel(csha256_kernel kernel) { return (unsigned)kernel < CSHA256_KERNEL_COUNT; }
@@ -111,7 +116,7 @@ void csha256_double64_with(csha256_kernel kernel, uint8_t *out, const uint8_t *i
     kernels[kernel].double64(out, in, count);
 }
 
-uint64_t csha256_scan_with(csha256_kernel kernel, const csha256_job *job, uint32_t start, uint64_t count,
-                           uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
-    return kernels[kernel].scan(job, start, count, top, candidates, capacity, found);
+uint64_t csha256_scan_with(csha256_kernel kernel, const csha256_job *job, uint32_t start, uint32_t stride,
+                           uint64_t count, uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
+    return kernels[kernel].scan(job, start, stride, count, top, candidates, capacity, found);
 }

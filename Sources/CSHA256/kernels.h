@@ -8,8 +8,8 @@ extern const uint32_t csha256_IV[8];
 
 typedef void csha256_compress_function(uint32_t state[8], const uint8_t *blocks, size_t count);
 typedef void csha256_double64_function(uint8_t *out, const uint8_t *in, size_t count);
-typedef uint64_t csha256_scan_function(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
-                                       uint32_t *candidates, size_t capacity, size_t *found);
+typedef uint64_t csha256_scan_function(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                                       uint32_t top, uint32_t *candidates, size_t capacity, size_t *found);
 
 csha256_compress_function csha256_compress_portable;
 csha256_double64_function csha256_double64_portable;

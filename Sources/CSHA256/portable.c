@@ -82,12 +82,12 @@ void csha256_double64_portable(uint8_t *out, const uint8_t *in, size_t count) {
     }
 }
 
-uint64_t csha256_scan_portable(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
-                               uint32_t *candidates, size_t capacity, size_t *found) {
+uint64_t csha256_scan_portable(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                               uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
     size_t hits = 0;
     uint64_t done = 0;
     while (done < count && capacity - hits >= CSHA256_SCAN_CAPACITY_MIN) {
-        uint32_t nonce = start + (uint32_t)done++;
+        uint32_t nonce = start + (uint32_t)done++ * stride;
         uint32_t state[8];
         uint32_t first[16] = {job->tail[0], job->tail[1], job->tail[2], __builtin_bswap32(nonce), 0x80000000,
                               [15] = 640};
@@ -104,9 +104,15 @@ uint64_t csha256_scan_portable(const csha256_job *job, uint32_t start, uint64_t 
 }
 
 void csha256_job_init(csha256_job *job, const uint8_t header[76]) {
-    memcpy(job->midstate, csha256_IV, sizeof job->midstate);
-    csha256_compress(job->midstate, header, 1);
-    for (int i = 0; i < 3; i++) job->tail[i] = csha256_load_big_endian(header + 64 + 4 * i);
+    uint32_t midstate[8];
+    memcpy(midstate, csha256_IV, sizeof midstate);
+    csha256_compress(midstate, header, 1);
+    csha256_job_resume(job, midstate, header + 64);
+}
+
+void csha256_job_resume(csha256_job *job, const uint32_t midstate[8], const uint8_t tail[12]) {
+    memcpy(job->midstate, midstate, sizeof job->midstate);
+    for (int i = 0; i < 3; i++) job->tail[i] = csha256_load_big_endian(tail + 4 * i);
     // The second block is w0...w2 = tail, w3 = nonce, w4 = 0x80000000, w5...w14 = 0, w15 = 640 (bits).
     const uint32_t *w = job->tail;
     job->w16 = w[0] + sigma0(w[1]);

@@ -185,8 +185,8 @@ SHA_NI void csha256_double64_sha_ni(uint8_t *out, const uint8_t *in, size_t coun
     if (count == 1) double64_pair(out, out, in, in);
 }
 
-SHA_NI uint64_t csha256_scan_sha_ni(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
-                                    uint32_t *candidates, size_t capacity, size_t *found) {
+SHA_NI uint64_t csha256_scan_sha_ni(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                                    uint32_t top, uint32_t *candidates, size_t capacity, size_t *found) {
     clean_registers();
     DIGEST_CONSTANTS;
     __m128i mid_abef, mid_cdgh;
@@ -201,9 +201,9 @@ SHA_NI uint64_t csha256_scan_sha_ni(const csha256_job *job, uint32_t start, uint
     size_t hits = 0;
     uint64_t done = 0;
     while (done < count && capacity - hits >= CSHA256_SCAN_CAPACITY_MIN) {
-        const uint32_t nonce = start + (uint32_t)done;
+        const uint32_t nonce = start + (uint32_t)done * stride, second = nonce + stride;
         __m128i xm0 = _mm_insert_epi32(w0, (int)__builtin_bswap32(nonce), 3), xm1 = w4, xm3 = w12;
-        __m128i ym0 = _mm_insert_epi32(w0, (int)__builtin_bswap32(nonce + 1), 3), ym1 = w4, ym3 = w12;
+        __m128i ym0 = _mm_insert_epi32(w0, (int)__builtin_bswap32(second), 3), ym1 = w4, ym3 = w12;
         __m128i xm2 = _mm_setzero_si128(), ym2 = xm2;
         __m128i x0 = mid_abef, x1 = after2_cdgh, y0 = mid_abef, y1 = after2_cdgh;
         x0 = _mm_sha256rnds2_epu32(x0, x1, _mm_shuffle_epi32(ADD(xm0, K4(0)), 0x0e));
@@ -226,7 +226,7 @@ SHA_NI uint64_t csha256_scan_sha_ni(const csha256_job *job, uint32_t start, uint
         uint32_t last_y = (uint32_t)_mm_cvtsi128_si32(y1) + csha256_IV[7];
         if (__builtin_expect(__builtin_bswap32(last_x) <= top, 0)) candidates[hits++] = nonce;
         bool counts = count - done > 1;
-        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = nonce + 1;
+        if (__builtin_expect(__builtin_bswap32(last_y) <= top && counts, 0)) candidates[hits++] = second;
         done += 2;
     }
     *found = hits;

@@ -2,7 +2,7 @@
 // what it is made of:
 //
 //   TARGET  function attribute          LANES          nonces in a vector
-//   VECTOR  type                        ADD BROADCAST LANE_NUMBERS SWAP_BYTES
+//   VECTOR  type                        ADD BROADCAST LOAD SWAP_BYTES
 //   BIG_SIGMA0 BIG_SIGMA1 SIGMA0 SIGMA1 CHOOSE MAJORITY   as in FIPS 180-4, 4.1.2
 //   AT_MOST(words, limits)              bit mask of the lanes with words <= limits, unsigned
 //   SCAN                                name of the function
@@ -122,11 +122,13 @@ enum {
     w14 = ADD(ADD(SIGMA1(w12), w7), BROADCAST(SIGMA0_OF_256));        \
     w15 = ADD(ADD(SIGMA1(w13), w8), ADD(SIGMA0(w0), BROADCAST(256)))
 
-TARGET uint64_t SCAN(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
+TARGET uint64_t SCAN(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count, uint32_t top,
                      uint32_t *candidates, size_t capacity, size_t *found) {
     const VECTOR tops = BROADCAST(top);
     const uint32_t *mid = job->midstate, *s = job->after3;
-    VECTOR numbers = ADD(BROADCAST(start), LANE_NUMBERS);
+    uint32_t firsts[LANES];
+    for (uint32_t lane = 0; lane < LANES; lane++) firsts[lane] = start + lane * stride;
+    VECTOR numbers = LOAD(firsts);
     size_t hits = 0;
     uint64_t done = 0;
     while (done < count && capacity - hits >= CSHA256_SCAN_CAPACITY_MIN) {
@@ -183,9 +185,9 @@ TARGET uint64_t SCAN(const csha256_job *job, uint32_t start, uint64_t count, uin
         while (__builtin_expect(lanes != 0, 0)) {
             uint32_t lane = (uint32_t)__builtin_ctz(lanes);
             lanes &= lanes - 1;
-            if (done + lane < count) candidates[hits++] = start + (uint32_t)done + lane;
+            if (done + lane < count) candidates[hits++] = start + ((uint32_t)done + lane) * stride;
         }
-        numbers = ADD(numbers, BROADCAST(LANES));
+        numbers = ADD(numbers, BROADCAST(LANES * stride));
         done += LANES;
     }
     *found = hits;

@@ -23,7 +23,7 @@ struct Lab: AsyncParsableCommand {
             FleetCommand.self, USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
-            BitcoindCommand.self, ProfileCommand.self, AddressCommand.self,
+            BitcoindCommand.self, ProfileCommand.self, ChipsCommand.self, AddressCommand.self,
         ])
 
     static func main() async {

@@ -26,4 +26,9 @@ public enum RuntimeLimits {
     static let notedDamage = 16
     /// The largest record of a journal: a block with its undo data, with room.
     public static let recordBytes = 32 << 20
+    /// Read from a line at once: a slow line keeps the rest in its sender's memory, as a port without flow control has
+    /// it in the program.
+    static let lineReadBytes = 4096
+    /// Written to a line's peer and not read by it.
+    static let lineUnreadBytes = 1 << 20
 }

@@ -52,7 +52,7 @@ enum KernelBenchmark {
         var done: UInt64 = 0
         while done < count {
             done += csha256_scan_with(
-                kernel, &job, UInt32(truncatingIfNeeded: done), count - done, 0, &candidates,
+                kernel, &job, UInt32(truncatingIfNeeded: done), 1, count - done, 0, &candidates,
                 candidates.count, &found)
         }
         return Double(count) / (processorSeconds() - started) / 1e6

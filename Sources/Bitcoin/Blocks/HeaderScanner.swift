@@ -13,6 +13,15 @@ public struct HeaderScanner: Sendable {
         self.job = job
     }
 
+    /// From the state after the first 64 bytes of a header and the twelve bytes up to its nonce, which is all that
+    /// chips of the midstate families are told.
+    public init(midstate: SHA256Midstate, tail: [UInt8]) {
+        precondition(tail.count == 12, "twelve bytes lie between the first block and the nonce")
+        var job = csha256_job()
+        midstate.words.withUnsafeBufferPointer { csha256_job_resume(&job, $0.baseAddress!, tail) }
+        self.job = job
+    }
+
     /// The hash of the header with this nonce.
     public func hash(nonce: UInt32) -> Hash256 {
         withUnsafePointer(to: job) { job in .filled { csha256_job_hash(job, nonce, $0) } }
@@ -36,6 +45,24 @@ public struct HeaderScanner: Sendable {
                 for nonce in candidates[..<found] where target.isMet(by: hash(nonce: nonce)) { return nonce }
             }
             return nil
+        }
+    }
+
+    /// Appends those of the nonces `start`, `start + stride`, ... (`count` of them, modulo 2^32) whose hash, read as a
+    /// little-endian number, has a top 32-bit word of at most `top`: what the cores of one chip try at one time.
+    public func scan(start: UInt32, stride: UInt32, count: Int, top: UInt32, into candidates: inout [UInt32])
+    {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Limits.stridedCandidates) { found in
+            var done: UInt64 = 0
+            while done < UInt64(count) {
+                var hits = 0
+                done += withUnsafePointer(to: job) {
+                    csha256_scan_strided(
+                        $0, start &+ UInt32(truncatingIfNeeded: done) &* stride, stride, UInt64(count) - done,
+                        top, found.baseAddress!, found.count, &hits)
+                }
+                if hits > 0 { candidates += found[..<hits] }
+            }
         }
     }
 

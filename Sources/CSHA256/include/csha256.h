@@ -53,6 +53,8 @@ typedef struct csha256_job {
 } csha256_job;
 
 void csha256_job_init(csha256_job *job, const uint8_t header[76]);
+// From the state after the first 64 bytes and the twelve bytes behind them: all that midstate chips are told.
+void csha256_job_resume(csha256_job *job, const uint32_t midstate[8], const uint8_t tail[12]);
 // Double SHA-256 of the header with this nonce (the number, not its bytes).
 void csha256_job_hash(const csha256_job *job, uint32_t nonce, uint8_t out[32]);
 
@@ -65,6 +67,9 @@ void csha256_job_hash(const csha256_job *job, uint32_t nonce, uint8_t out[32]);
 // how many nonces were looked at: `count`, or fewer when the room for candidates ran out.
 uint64_t csha256_scan(const csha256_job *job, uint32_t start, uint64_t count, uint32_t top,
                       uint32_t *candidates, size_t capacity, size_t *found);
+// The same for the nonces start, start + stride, ... (modulo 2^32): what one chip's cores try at the same time.
+uint64_t csha256_scan_strided(const csha256_job *job, uint32_t start, uint32_t stride, uint64_t count,
+                              uint32_t top, uint32_t *candidates, size_t capacity, size_t *found);
 
 // ---- kernels
 // --------------------------------------------------------------------------------------------------
@@ -87,12 +92,12 @@ bool csha256_kernel_compresses(csha256_kernel kernel);
 csha256_kernel csha256_compress_kernel(void);
 csha256_kernel csha256_scan_kernel(void);
 
-// As `csha256_compress`, `csha256_double64` and `csha256_scan`, with a kernel of the caller's choice, for
+// As `csha256_compress`, `csha256_double64` and `csha256_scan_strided`, with a kernel of the caller's choice, for
 // tests and benchmarks. The kernel must be supported.
 void csha256_compress_with(csha256_kernel kernel, uint32_t state[8], const uint8_t *blocks, size_t count);
 void csha256_double64_with(csha256_kernel kernel, uint8_t *out, const uint8_t *in, size_t count);
-uint64_t csha256_scan_with(csha256_kernel kernel, const csha256_job *job, uint32_t start, uint64_t count,
-                           uint32_t top, uint32_t *candidates, size_t capacity, size_t *found);
+uint64_t csha256_scan_with(csha256_kernel kernel, const csha256_job *job, uint32_t start, uint32_t stride,
+                           uint64_t count, uint32_t top, uint32_t *candidates, size_t capacity, size_t *found);
 
 #ifdef __cplusplus
 }

@@ -6,42 +6,67 @@ public enum ChipFrame: Equatable, Sendable {
     case malformed([UInt8])
 }
 
-/// The chips' side of the line: frames out of bytes, resynchronised after anything that is none. Bounded by the
-/// longest frame.
+/// The chips' side of the line: frames out of bytes, resynchronised after anything that is none. Holds no more than what
+/// was last appended and one frame.
 public struct ChipFrameDecoder: Sendable {
     public let family: ChipFamily
+    /// Bytes that went into frames or were dropped, since the beginning: where on the line a frame ended.
+    public private(set) var consumed: UInt64 = 0
     private var buffer: [UInt8] = []
+    private var head = 0
 
     public init(family: ChipFamily) { self.family = family }
 
-    public mutating func append(_ bytes: some Sequence<UInt8>) { buffer.append(contentsOf: bytes) }
+    public mutating func append(_ bytes: some Sequence<UInt8>) {
+        if head > 0 {
+            buffer.removeFirst(head)
+            head = 0
+        }
+        buffer.append(contentsOf: bytes)
+    }
+
+    /// Bytes that wait for the rest of their frame.
+    public var pending: ArraySlice<UInt8> { buffer[head...] }
 
     /// Forgets a frame that has begun: reset, or a change of the line's speed.
-    public mutating func reset() { buffer.removeAll(keepingCapacity: true) }
+    public mutating func reset() {
+        consumed += UInt64(buffer.count - head)
+        buffer.removeAll(keepingCapacity: true)
+        head = 0
+    }
 
     /// The next frame; nil when more bytes are needed.
     public mutating func next() -> ChipFrame? {
         switch family.framing {
-        case .icarus: nextBlock()
+        // The U1 to U3 take the commands of four bytes of their time.
+        case .icarus: family == .antminerU ? nextShort() : nextBlock()
         case .short: nextShort()
         case .bare: nextLong(preamble: 0)
         case .preamble: nextAfterPreamble()
         }
     }
 
+    private var available: Int { buffer.count - head }
+
+    private mutating func take(_ count: Int) -> [UInt8] {
+        let bytes = Array(buffer[head..<head + count])
+        head += count
+        consumed += UInt64(count)
+        return bytes
+    }
+
     /// A job of 64 bytes, which nothing marks as one.
     private mutating func nextBlock() -> ChipFrame? {
-        guard buffer.count >= 64 else { return nil }
-        let bytes = Array(buffer[..<64])
-        buffer.removeFirst(64)
+        guard available >= 64 else { return nil }
+        let bytes = take(64)
         return ChipJob(frame: bytes, of: family).map { .job($0) } ?? .malformed(bytes)
     }
 
     /// A command shows itself by a right checksum in its fourth byte; everything else begins a job.
     private mutating func nextShort() -> ChipFrame? {
-        guard buffer.count >= 4 else { return nil }
-        if let command = Self.shortCommand(Array(buffer[..<4])) {
-            buffer.removeFirst(4)
+        guard available >= 4 else { return nil }
+        if let command = Self.shortCommand(Array(buffer[head..<head + 4])) {
+            _ = take(4)
             return .command(command)
         }
         return nextBlock()
@@ -61,42 +86,34 @@ public struct ChipFrameDecoder: Sendable {
     }
 
     private mutating func nextAfterPreamble() -> ChipFrame? {
-        var skipped: [UInt8] = []
-        while let first = buffer.first, first != 0x55 || (buffer.count > 1 && buffer[1] != 0xaa) {
-            skipped.append(first)
-            buffer.removeFirst()
+        var skipped = 0
+        while skipped < available {
+            let at = head + skipped
+            if buffer[at] == 0x55, at + 1 == buffer.count || buffer[at + 1] == 0xaa { break }
+            skipped += 1
         }
-        if !skipped.isEmpty { return .malformed(skipped) }
-        return nextLong(preamble: 2)
+        return skipped > 0 ? .malformed(take(skipped)) : nextLong(preamble: 2)
     }
 
     private mutating func nextLong(preamble: Int) -> ChipFrame? {
-        guard buffer.count >= preamble + 2 else { return nil }
-        let header = buffer[preamble]
-        let length = Int(buffer[preamble + 1])
+        guard available >= preamble + 2 else { return nil }
+        let header = buffer[head + preamble]
+        let length = Int(buffer[head + preamble + 1])
         // The chips do not look at a job's length byte (factory 0x36, ESP-Miner 0x56, cgminer 0xff); midstate
         // chips need it, since it says how many midstates come.
         let isJob = header == 0x21
-        let count =
-            isJob ? (family.takesWholeHeader ? 86 : length) : length
-        guard isJob ? [54, 86, 150].contains(count) : [5, 9].contains(count) else {
-            return drop(preamble)
+        let count = isJob && family.takesWholeHeader ? 86 : length
+        guard isJob ? [54, 86, 150].contains(count) : count == 5 || count == 9 else {
+            return .malformed(take(max(1, preamble)))
         }
-        guard buffer.count >= preamble + count else { return nil }
-        let bytes = Array(buffer[preamble..<preamble + count])
+        guard available >= preamble + count else { return nil }
+        let bytes = Array(buffer[head + preamble..<head + preamble + count])
         let frame: ChipFrame? =
             isJob
             ? ChipJob(frame: bytes, of: family).map { .job($0) } : longCommand(bytes).map { .command($0) }
-        guard let frame else { return drop(preamble) }
-        buffer.removeFirst(preamble + count)
-        return frame
-    }
-
-    /// Passes over one preamble, or one byte where there is none, and looks for the next frame from there.
-    private mutating func drop(_ preamble: Int) -> ChipFrame {
-        let bytes = Array(buffer[..<max(1, preamble)])
-        buffer.removeFirst(bytes.count)
-        return .malformed(bytes)
+        // Passes over one preamble, or one byte where there is none, and looks for the next frame from there.
+        _ = take(frame == nil ? max(1, preamble) : preamble + count)
+        return frame ?? .malformed(Array(buffer[head - max(1, preamble)..<head]))
     }
 
     private func longCommand(_ bytes: [UInt8]) -> ChipCommand? {

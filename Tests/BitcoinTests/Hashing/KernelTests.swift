@@ -15,13 +15,15 @@ struct Kernel: CustomTestStringConvertible, Sendable {
     static let supported = all.filter(\.isSupported)
 
     func scan(
-        _ job: csha256_job, from start: UInt32, count: UInt64, top: UInt32, capacity: Int = 4096
+        _ job: csha256_job, from start: UInt32, stride: UInt32 = 1, count: UInt64, top: UInt32,
+        capacity: Int = 4096
     ) -> (nonces: [UInt32], scanned: UInt64) {
         var job = job
         var found = 0
         var scanned: UInt64 = 0
         let nonces = [UInt32](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-            scanned = csha256_scan_with(raw, &job, start, count, top, buffer.baseAddress!, capacity, &found)
+            scanned = csha256_scan_with(
+                raw, &job, start, stride, count, top, buffer.baseAddress!, capacity, &found)
             initialized = found
         }
         return (nonces, scanned)
@@ -75,6 +77,37 @@ struct KernelTests {
             let theirs = portable.scan(job, from: start, count: count, top: top)
             #expect(ours.nonces == theirs.nonces && ours.scanned == count)
         }
+    }
+
+    @Test(arguments: Kernel.supported) func aScanInStridesFindsWhatTheSameNoncesOneByOneDo(_ kernel: Kernel) {
+        for (seed, stride) in [2, 3, 1 << 24, UInt32.max].enumerated() {
+            let job = job(patternBytes(80, seed: UInt64(seed)))
+            let start = 0x9e37_79b9 &* UInt32(seed + 1)
+            let top = UInt32.max >> 4
+            var expected: [UInt32] = []
+            for index in 0..<UInt32(200) {
+                expected += kernel.scan(job, from: start &+ index &* stride, count: 1, top: top).nonces
+            }
+            let strided = kernel.scan(job, from: start, stride: stride, count: 200, top: top)
+            #expect(strided.nonces == expected && !expected.isEmpty && strided.scanned == 200)
+        }
+    }
+
+    @Test func aJobResumedFromTheMidstateIsTheJobOfTheHeader() {
+        let header = Self.genesis
+        let whole = job(header)
+        var state: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
+            0x5be0_cd19,
+        ]
+        csha256_compress(&state, header, 1)
+        var resumed = csha256_job()
+        csha256_job_resume(&resumed, state, Array(header[64..<76]))
+        let kernel = Kernel(raw: csha256_scan_kernel())
+        #expect(kernel.scan(resumed, from: 2_083_236_893, count: 1, top: 0).nonces == [2_083_236_893])
+        #expect(
+            kernel.scan(resumed, from: 0, count: 500, top: .max >> 5).nonces
+                == kernel.scan(whole, from: 0, count: 500, top: .max >> 5).nonces)
     }
 
     @Test(arguments: Kernel.supported) func aScanLeavesWhenRoomRunsOutAndLosesNothing(_ kernel: Kernel) {
