@@ -15,12 +15,18 @@ struct SimCommand: ParsableCommand {
             Examples:
               lab sim --devices 1000 --hours 24 --seed 7
               lab sim --devices 100 --hours 1 --shares-per-minute 20 --scale 1e-11
+              lab sim --devices 100 --hours 1 --link satellite
             """)
 
     @Option(help: "How many devices.") var devices = 1_000
     @Option(help: "Virtual hours.") var hours = 24.0
     @Option(help: "Seed of everything that is drawn.") var seed: UInt64 = 1
     @Option(help: "Device profiles, taken in turn; may be given several times.") var profile: [String] = []
+    @Option(
+        help:
+            "Link profile between devices and pool (lab profile list --links): delay, jitter, rate and loss of it."
+    )
+    var link: String?
     @Option(help: "Hashrate scale: nominal times this is announced and mined.") var scale = 2.5e-12
     @Option(help: "Mean time between blocks with the whole fleet.") var blockInterval = DurationArgument(
         .minutes(10))
@@ -43,9 +49,10 @@ struct SimCommand: ParsableCommand {
     func run() throws {
         let names = profile.isEmpty ? ["bitaxe-gamma"] : profile
         let profiles = try names.map { try ProfileCommand.library.load($0) }
-        let configuration = VirtualLabConfiguration(
+        var configuration = VirtualLabConfiguration(
             seed: seed, deviceCount: devices, profiles: profiles, hashrateScale: scale,
             blockInterval: blockInterval.interval, sharesPerMinute: sharesPerMinute)
+        if let link { configuration.link = try ProfileCommand.links.load(link).profile }
         let started = ContinuousClock.now
         let lab = VirtualLab(configuration)
         let showsProgress = !quiet && isatty(STDERR_FILENO) == 1

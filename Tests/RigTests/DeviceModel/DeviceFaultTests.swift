@@ -1,5 +1,6 @@
 import DeviceModel
 import Hardware
+import Rig
 import SansIO
 import Testing
 
@@ -189,7 +190,10 @@ import Testing
     }
 
     @Test func `a device in model fidelity is small`() {
+        // Beside what stands inline: the heat of three boards with its array's header.
         let boards = 3 * MemoryLayout<Double>.stride * 7 + 32
         #expect(MemoryLayout<DevicePhysics>.size + boards < 1_600)
+        // Firmware, chips and physics together; a connected session adds its ciphers and jobs.
+        #expect(MemoryLayout<RigMachine>.size + boards <= 4_096, "\(MemoryLayout<RigMachine>.size)")
     }
 }
