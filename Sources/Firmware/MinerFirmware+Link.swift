@@ -81,6 +81,12 @@ extension MinerFirmware {
             timers.set(.poll, now + Limits.pollRetry)
             return
         }
+        if link == .redialing(dial), session?.gbt?.insistsAfterFailedDial() ?? false {
+            link = .detached
+            timers.stop(.link)
+            timers.set(.call, now + Limits.nodeBusyWait)
+            return
+        }
         guard link == .dialing(dial) || link == .redialing(dial) else { return }
         lost(reason.description, at: now, into: &effects, commands: &commands)
         announcePhase(into: &effects)

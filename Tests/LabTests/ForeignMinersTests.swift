@@ -115,7 +115,7 @@ struct ForeignMinersTests {
             "miner", "-o", "stratum+tcp://127.0.0.1:\(port)", "-O", "\(node.address).w:x", "-t", "2", "-R",
             "1",
         ])
-        let mined = try await Poll.until(seconds: 90) { try await node.height() >= MinedNode.premined + 5 }
+        let mined = try await Poll.until(seconds: 90) { try await node.height() >= MinedNode.premined + 2 }
         #expect(mined, "\(server.output)\(miner.output)\(miner.fault)\(node.process.output)")
         #expect(miner.output.contains("(yay!!!)"), "\(miner.output)")
         #expect(!node.process.output.contains("refused"), "\(node.process.output)")

@@ -25,7 +25,7 @@ struct RolesTests {
             "--shares-per-minute", "60",
         ])
         let v1 = try await translator.word(after: "translator ")
-        let miner = try LabProcess(["miner", "--pool", v1, "--hash-rate", "100k"])
+        let miner = try LabProcess(["miner", "-o", v1, "-u", "lab.cpu", "-t", "2", "--hash-rate", "100k"])
         let common = ["--ramp", "1s", "--duration", "15s"]
         async let native = LabProcess.run(
             ["fleet", "--count", "20", "--pool", "stratum2" + url] + common, within: 120)
@@ -48,6 +48,8 @@ struct RolesTests {
             process.signal(SIGINT)
             #expect(try await process.status(within: 10) == 0, "\(process.output)\(process.fault)")
         }
+        let hasEnded = try await Poll.until(seconds: 2) { miner.output.contains("stopped: 2 threads") }
+        #expect(hasEnded && miner.output.contains("(yay!!!)"), "\(miner.output)")
     }
 
     @Test(

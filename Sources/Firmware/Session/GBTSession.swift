@@ -47,6 +47,8 @@ struct GBTSession: Sendable {
     private var isHeld = false
     /// This connection has brought an answer.
     private(set) var hasAnswered = false
+    /// Attempts since the last connection that could not be made.
+    private var failedDials = 0
 
     private var pollReader = HTTPResponseReader()
     private var isPollConnected = false
@@ -76,6 +78,12 @@ struct GBTSession: Sendable {
     /// It waits for an answer or wants to call.
     var hasCalls: Bool { !queue.isEmpty }
 
+    /// Whether a further attempt to reach the node makes sense: a block waits for it, and not for too long.
+    mutating func insistsAfterFailedDial() -> Bool {
+        failedDials += 1
+        return foundOn != nil && failedDials < Limits.blockAttemptsMax
+    }
+
     // MARK: Connections
 
     /// A connection for calls stands.
@@ -85,6 +93,7 @@ struct GBTSession: Sendable {
         isInFlight = false
         isHeld = false
         hasAnswered = false
+        failedDials = 0
         if queue.isEmpty, templates.isEmpty { queue.append(.template) }
         pump(into: &out)
     }

@@ -64,9 +64,9 @@ final class MinerReport: Sendable {
                 $0.counts.failures = 0
                 $0.excuse = ""
             }
-            note("the pool stands, difficulty \(Figures.difficulty(target.difficulty))")
+            note("the pool stands, difficulty \(Self.difficulty(target.difficulty))")
         case .targetChanged(let target):
-            note("difficulty set to \(Figures.difficulty(target.difficulty))")
+            note("difficulty set to \(Self.difficulty(target.difficulty))")
         case .workLoaded(_, _, true): if !isQuiet { note("new block: work restarts") }
         case .sharesAccepted(let count, _):
             for _ in 0..<min(count, 1_000) { answered(nil) }
@@ -156,6 +156,11 @@ final class MinerReport: Sendable {
         let all = counts.accepted + counts.rejected
         let percent = all == 0 ? 0 : 100 * Double(counts.accepted) / Double(all)
         return "\(counts.accepted)/\(all) (\(Figures.decimal(percent, 2))%)"
+    }
+
+    /// Processors mine at fractions of difficulty 1.
+    private static func difficulty(_ value: Double) -> String {
+        (0.001..<1).contains(value) ? Figures.decimal(value, 6) : Figures.difficulty(value)
     }
 
     static func kilohashes(_ rate: Double) -> String {

@@ -2,7 +2,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM as something to wait for. A second signal ends the process at once.
+/// SIGINT and SIGTERM as something to wait for. A second signal ends the process at once; not the one that coreutils'
+/// `timeout` and terminals send to the whole group right after the first.
 final class StopSignal: @unchecked Sendable {
     private let stream: AsyncStream<String>
     private let continuation: AsyncStream<String>.Continuation
@@ -16,7 +17,7 @@ final class StopSignal: @unchecked Sendable {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
-                if seen.next() > 1 { _exit(130) }
+                if seen.isImpatient() { _exit(130) }
                 continuation.yield(word)
             }
             source.resume()
@@ -35,6 +36,18 @@ final class StopSignal: @unchecked Sendable {
 }
 
 private final class SignalCount: Sendable {
-    private let count = Atomic(0)
-    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    /// Signals so close to the first are the same wish.
+    private static let oneWish = Duration.milliseconds(250)
+    private let first = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// Whether somebody asks again.
+    func isImpatient() -> Bool {
+        first.withLock { first in
+            guard let first else {
+                first = .now
+                return false
+            }
+            return .now - first > Self.oneWish
+        }
+    }
 }

@@ -112,6 +112,17 @@ import Testing
         #expect(world.node.polls == 1)
     }
 
+    @Test func `a block waits for a node that cannot be reached for a moment`() throws {
+        var world = try NodeWorld { $0.losesBlockAnswer = true }
+        world.refusesDials = 5
+        world.run(for: .minutes(5))
+        #expect(world.refusesDials == 0)
+        #expect(world.refusals == [])
+        #expect(world.disconnections == [])
+        #expect(world.rig.snapshot.accepted == UInt64(world.node.blocks.count))
+        #expect(world.node.blocks.count > 8)
+    }
+
     @Test func `pulling the plug leaves no connection behind`() throws {
         var world = try NodeWorld(hashes: 1e7)
         world.run(for: .seconds(5))

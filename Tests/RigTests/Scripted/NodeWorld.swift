@@ -12,6 +12,8 @@ struct NodeWorld: ~Copyable {
     var now = Instant.start
     var observations: [MinerObservation] = []
     var isReachable = true
+    /// So many dials fail once both connections have stood.
+    var refusesDials = 0
     /// Deliver the node's bytes one by one.
     var dripFeed = false
     private(set) var dials = 0
@@ -85,7 +87,9 @@ struct NodeWorld: ~Copyable {
         case .close(let id, _): close(id, .closed("by the machine"))
         case .dial(let dial, _):
             dials += 1
-            guard isReachable else {
+            let isRefused = refusesDials > 0 && dials > 2
+            if isRefused { refusesDials -= 1 }
+            guard isReachable, !isRefused else {
                 return rig.dialFailed(dial, reason: .networkFailure("refused"), at: now, into: &effects)
             }
             let id = ConnectionID(nextConnection)
