@@ -37,7 +37,7 @@ struct HouseTests {
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
-            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
+            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
             "Rig", "Simulation", "Runtime", "Experiments", "Explorer", "Operations",
         ],
     ]
