@@ -43,7 +43,7 @@ struct HouseTests {
         "LabCLI": [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
-            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware",
+            "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
             "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB",
         ],
     ]

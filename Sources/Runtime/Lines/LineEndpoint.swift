@@ -39,13 +39,15 @@ public final class LineEndpoint {
 
     /// A pseudo terminal in raw mode, at 115,200 baud until a program sets another speed.
     public static func pseudoTerminal() throws(Fault) -> LineEndpoint {
-        let master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
+        let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
         guard master >= 0 else { throw Fault("cannot open a pseudo terminal") }
-        guard grantpt(master) == 0, unlockpt(master) == 0, let name = ptsname(master) else {
+        var locked: Int32 = 0
+        var number: Int32 = 0
+        guard ioctl(master, unlockTerminal, &locked) == 0, ioctl(master, terminalNumber, &number) == 0 else {
             defer { close(master) }
             throw Fault("cannot unlock the pseudo terminal")
         }
-        let path = String(cString: name)
+        let path = "/dev/pts/\(number)"
         let slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard slave >= 0 else {
             defer { close(master) }
@@ -58,6 +60,10 @@ public final class LineEndpoint {
         tcsetattr(slave, TCSANOW, &mode)
         return LineEndpoint(path, master, .terminal(slave: slave))
     }
+
+    /// Linux's TIOCSPTLCK and TIOCGPTN, which unlockpt and ptsname are made of.
+    private static let unlockTerminal: UInt = 0x4004_5431
+    private static let terminalNumber: UInt = 0x8004_5430
 
     /// A TCP listener; port 0 takes a free one, which ``name`` tells.
     public static func tcp(_ endpoint: Endpoint) throws(Fault) -> LineEndpoint {
@@ -130,6 +136,12 @@ public final class LineEndpoint {
             throw Fault("cannot listen on \(path)")
         }
         return LineEndpoint(path, descriptor, .listener(unlink: path))
+    }
+
+    /// Not waited for, and not handed to children.
+    static func prepare(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
     /// The speed that a program set on a terminal, as far as it has a number.

@@ -1,5 +1,5 @@
 import Glibc
-public import SansIO
+import SansIO
 import Synchronization
 
 /// Runs one ``LineDevice`` on a thread of its own: real time, one peer, no other work. A chain that hashes fills a core;
@@ -11,9 +11,8 @@ public final class LineHost<Device: LineDevice>: Sendable {
     /// - Throws: when the system has no more descriptors.
     public init() throws(LineEndpoint.Fault) {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else {
-            throw LineEndpoint.Fault("cannot make a pipe")
-        }
+        guard pipe(&ends) == 0 else { throw LineEndpoint.Fault("cannot make a pipe") }
+        for end in ends { LineEndpoint.prepare(end) }
         wake = (ends[0], ends[1])
     }
 
@@ -109,9 +108,9 @@ private struct LineSession<Device: LineDevice> {
     }
 
     private mutating func accept(at now: Instant) {
-        let descriptor = accept4(
-            endpoint.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue))
+        let descriptor = Glibc.accept(endpoint.descriptor, nil, nil)
         guard descriptor >= 0 else { return }
+        LineEndpoint.prepare(descriptor)
         var yes: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         remarks.append("connected")
@@ -120,7 +119,7 @@ private struct LineSession<Device: LineDevice> {
 
     private mutating func read(at now: Instant) {
         guard let peer else { return }
-        var bytes = [UInt8](repeating: 0, count: Limits.lineReadBytes)
+        var bytes = [UInt8](repeating: 0, count: RuntimeLimits.lineReadBytes)
         let count = Glibc.read(peer, &bytes, bytes.count)
         if count > 0 {
             device.receive(
@@ -137,12 +136,12 @@ private struct LineSession<Device: LineDevice> {
         let count =
             isTerminal
             ? Glibc.write(peer, outgoing, outgoing.count)
-            : send(peer, outgoing, outgoing.count, Int32(MSG_NOSIGNAL.rawValue))
+            : send(peer, outgoing, outgoing.count, Int32(MSG_NOSIGNAL))
         if count > 0 { outgoing.removeFirst(count) }
-        guard outgoing.count > Limits.lineUnreadBytes else { return }
+        guard outgoing.count > RuntimeLimits.lineUnreadBytes else { return }
         if isTerminal {
             // A real line does not wait for its reader either.
-            outgoing.removeFirst(outgoing.count - Limits.lineUnreadBytes)
+            outgoing.removeFirst(outgoing.count - RuntimeLimits.lineUnreadBytes)
         } else {
             remarks.append("disconnected: the peer does not read")
             close()
@@ -164,8 +163,12 @@ private struct LineSession<Device: LineDevice> {
         } else {
             polled.append(pollfd(fd: endpoint.descriptor, events: Int16(POLLIN), revents: 0))
         }
+        // poll counts in milliseconds, a reply on a fast line in tens of microseconds.
         let rest = (until - now).nanoseconds
-        var time = timespec(tv_sec: Int(rest / 1_000_000_000), tv_nsec: Int(rest % 1_000_000_000))
-        ppoll(&polled, nfds_t(polled.count), &time, nil)
+        if rest > 0, rest < 1_000_000 {
+            var time = timespec(tv_sec: 0, tv_nsec: Int(rest))
+            nanosleep(&time, nil)
+        }
+        poll(&polled, nfds_t(polled.count), Int32(rest / 1_000_000))
     }
 }
