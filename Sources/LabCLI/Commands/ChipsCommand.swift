@@ -132,8 +132,16 @@ struct ChipsCommand: AsyncParsableCommand {
     {
         let host = try LineHost()
         Output.line(endpoint.name)
-        let served = Task.detached { [device, endpoint] in
-            host.run(device, on: endpoint, baud: baud) { Output.line($0) }
+        let baud = baud
+        let device = device
+        let served = Task {
+            await withCheckedContinuation { continuation in
+                // A chain that hashes never waits: it gets a thread, not a turn among the tasks.
+                Thread.detachNewThread {
+                    host.run(device, on: endpoint, baud: baud) { Output.line($0) }
+                    continuation.resume()
+                }
+            }
         }
         let why = await stop.wait()
         host.stop()

@@ -2,7 +2,7 @@ import Glibc
 import SansIO
 
 /// Where peers of a ``LineDevice`` come from: a pseudo terminal, a TCP port or a Unix socket. One peer at a time.
-public final class LineEndpoint {
+public final class LineEndpoint: Sendable {
     /// The system refused something.
     public struct Fault: Error, CustomStringConvertible {
         public let description: String
@@ -12,7 +12,7 @@ public final class LineEndpoint {
         }
     }
 
-    enum Kind {
+    enum Kind: Sendable {
         /// The terminal's own side stays open here too, so that the line lives on when a program closes it.
         case terminal(slave: Int32)
         case listener(unlink: String?)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Runs one ``LineDevice`` on a thread of its own: real time, one peer, no other work. A chain that hashes fills a core;
 /// it must not hold up an event loop.
-public final class LineHost<Device: LineDevice>: Sendable {
+public final class LineHost: Sendable {
     private let wake: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
 
@@ -33,7 +33,7 @@ public final class LineHost<Device: LineDevice>: Sendable {
     /// - Parameters:
     ///   - baud: the peer's speed where the endpoint does not tell one.
     ///   - log: gets lines as they come.
-    public func run(
+    public func run<Device: LineDevice>(
         _ device: consuming Device, on endpoint: LineEndpoint, baud: Double?, log: (String) -> Void
     ) {
         let started = Self.monotonic()
