@@ -98,7 +98,8 @@ struct FidelityTests {
                 solved.version = report.version
                 solved.nonce = report.nonce
                 sample.add(
-                    chip: Int(report.chip), isTrue: target.isMet(by: solved.hash), nonce: report.nonce ^ number << 3,
+                    chip: Int(report.chip), isTrue: target.isMet(by: solved.hash),
+                    nonce: report.nonce ^ number << 3,
                     version: report.version ^ number)
             }
             now = end

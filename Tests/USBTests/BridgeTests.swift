@@ -22,10 +22,10 @@ import USB
     @Test(
         "FTDI divisors, whole and in eighths",
         arguments: [
-            (115_200, UInt16(0x1a), UInt16(0)), (1_500_000, 2, 0), (3_000_000, 0, 0), (2_000_000, 1, 0),
+            (115_200, 0x1a, 0), (1_500_000, 2, 0), (3_000_000, 0, 0), (2_000_000, 1, 0),
             (1_000_000, 3, 0), (9_600, 0x4138, 0), (460_800, 0x4006, 0), (57_600, 0xc034, 0),
             (2_400, 0x04e2, 0),
-        ])
+        ] as [(UInt32, UInt16, UInt16)])
     func divisors(baud: UInt32, value: UInt16, index: UInt16) {
         let asked = requests(Bridge.ft232r.setBaud(baud))
         #expect(asked.map(\.value) == [value])

@@ -39,11 +39,17 @@ struct UsbRedirTests {
         #expect(host.packet(8, id: id)?.body == [0, 1])
     }
 
-    @Test(arguments: StickIdentity.all.map(\.name)) func everyStickNamesItselfAsDriversWantIt(_ name: String) throws {
+    @Test(arguments: StickIdentity.all.map(\.name)) func everyStickNamesItselfAsDriversWantIt(_ name: String)
+        throws
+    {
         let host = host(name)
         let identity = try #require(StickIdentity.named(name))
         let device = try #require(host.control(0x80, 6, 0x0100, length: 64)).data
-        #expect(device.count == 18 && Array(device[8..<12]) == little(UInt64(identity.vendor), 2) + little(UInt64(identity.product), 2))
+        #expect(
+            device.count == 18
+                && Array(device[8..<12]) == little(UInt64(identity.vendor), 2)
+                    + little(UInt64(identity.product), 2)
+        )
         let configuration = try #require(host.control(0x80, 6, 0x0200, length: 255)).data
         #expect(configuration.count == Int(configuration[2]))
         // A driver first asks for nine bytes.
@@ -80,7 +86,8 @@ struct UsbRedirTests {
             host.read(0x81, for: .milliseconds(50), isFTDI: true) == [UInt8](hex: "aa55139718000000" + "06")!)
         for frame in [
             "55aa5305000003", "55aa400500001c", "55aa510900800000" + "00001c", "55aa51090084000000" + "0011",
-            "55aa5109003c8000807410", "55aa510900140000000008", "55aa51090068c070011100", "55aa510900280600000f18",
+            "55aa5109003c8000807410", "55aa510900140000000008", "55aa51090068c070011100",
+            "55aa510900280600000f18",
             "55aa510900180000" + "61311c",
         ] {
             host.bulkOut(0x02, [UInt8](hex: frame) ?? [])
@@ -161,7 +168,9 @@ struct UsbRedirTests {
                 switch random.below(4) {
                 case 0: host.send(body)
                 case 1: host.send(UInt32(random.below(110)), body)
-                case 2: _ = host.control(UInt8(random.below(256)), UInt8(random.below(256)), UInt16(random.below(65_536)))
+                case 2:
+                    _ = host.control(
+                        UInt8(random.below(256)), UInt8(random.below(256)), UInt16(random.below(65_536)))
                 default: host.bulkOut(UInt8(random.below(256)), body)
                 }
             }

@@ -14,11 +14,15 @@ struct InitSequenceTests {
         }
     }
 
-    private func golden(_ register: UInt8, _ value: UInt32, _ family: ChipFamily, to: ChipAddress = .all) -> String {
+    private func golden(_ register: UInt8, _ value: UInt32, _ family: ChipFamily, to: ChipAddress = .all)
+        -> String
+    {
         ChipCommand.write(register: register, value: value, to: to).frame(for: family)!.hex
     }
 
-    private func expectMining(_ bench: inout LineBench, id: UInt8, sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expectMining(
+        _ bench: inout LineBench, id: UInt8, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let header = header(77)
         bench.send(job(header, id: id, for: bench.family))
         let nonces = bench.nonces(within: .seconds(5), count: 5)
@@ -27,7 +31,8 @@ struct InitSequenceTests {
         let least = 32 + bench.chain.chips[0].ticketBits - 28
         for nonce in nonces {
             #expect(nonce.jobID(bench.family).id == id, sourceLocation: sourceLocation)
-            #expect(zeroBits(nonce, of: header, family: bench.family) >= least, sourceLocation: sourceLocation)
+            #expect(
+                zeroBits(nonce, of: header, family: bench.family) >= least, sourceLocation: sourceLocation)
         }
     }
 
@@ -44,14 +49,17 @@ struct InitSequenceTests {
         play(
             &bench,
             [
-                "55AA 51 09 00 A4 9000FFFF 1C", "55AA 51 09 00 A8 00070000 03", "55AA 51 09 00 18 F000C100 04",
+                "55AA 51 09 00 A4 9000FFFF 1C", "55AA 51 09 00 A8 00070000 03",
+                "55AA 51 09 00 18 F000C100 04",
                 "55AA 53 05 00 00 03", "55AA 40 05 00 00 1C", "55AA 40 05 80 00 10",
-                "55AA 51 09 00 3C 80008B00 12", "55AA 51 09 00 3C 8000800C 11", "55AA 51 09 00 14 000000FF 08",
+                "55AA 51 09 00 3C 80008B00 12", "55AA 51 09 00 3C 8000800C 11",
+                "55AA 51 09 00 14 000000FF 08",
                 "55AA 51 09 00 58 00011111 0D",
             ])
         for chip in [UInt8(0), 128] {
             for (register, value) in [
-                (0xa8, 0x0007_01f0), (0x18, 0xf000_c100), (0x3c, 0x8000_8b00), (0x3c, 0x8000_800c), (0x3c, 0x8000_82aa),
+                (0xa8, 0x0007_01f0), (0x18, 0xf000_c100), (0x3c, 0x8000_8b00), (0x3c, 0x8000_800c),
+                (0x3c, 0x8000_82aa),
             ] as [(UInt8, UInt32)] {
                 play(&bench, [golden(register, value, .bm1370, to: .one(chip))])
             }
@@ -59,12 +67,14 @@ struct InitSequenceTests {
         play(
             &bench,
             [
-                "55AA 51 09 00 B9 00004480 0D", "55AA 51 09 00 54 00000002 18", "55AA 51 09 00 B9 00004480 0D",
+                "55AA 51 09 00 B9 00004480 0D", "55AA 51 09 00 54 00000002 18",
+                "55AA 51 09 00 B9 00004480 0D",
                 "55AA 51 09 00 3C 80008DEE 1B",
             ])
         // The ramp from 56.25 MHz in steps of 6.25 MHz and 100 ms.
         for step in 0...75 {
-            let setting = try #require(PLLSetting(nearest: Megahertz(56.25 + 6.25 * Double(step)), for: .bm1370))
+            let setting = try #require(
+                PLLSetting(nearest: Megahertz(56.25 + 6.25 * Double(step)), for: .bm1370))
             play(&bench, [golden(0x08, setting.word(for: .bm1370), .bm1370)], pause: .milliseconds(100))
         }
         #expect(bench.chain.chips.allSatisfy { $0.clock.target.megahertz == 525 })
@@ -89,8 +99,10 @@ struct InitSequenceTests {
             [
                 "55AA 51 09 00 A8 00070000 03", "55AA 51 09 00 18 FF0FC100 00", "55AA 53 05 00 00 03",
                 "55AA 40 05 00 00 1C", "55AA 51 09 00 3C 80008540 0C", "55AA 51 09 00 3C 80008020 19",
-                "55AA 51 09 00 14 000000FF 08", "55AA 51 09 00 54 00000003 1D", "55AA 51 09 00 58 02111111 06",
-                "55AA 41 09 00 2C 007C0003 03", "55AA 41 09 00 A8 000701F0 15", "55AA 41 09 00 18 F000C100 0C",
+                "55AA 51 09 00 14 000000FF 08", "55AA 51 09 00 54 00000003 1D",
+                "55AA 51 09 00 58 02111111 06",
+                "55AA 41 09 00 2C 007C0003 03", "55AA 41 09 00 A8 000701F0 15",
+                "55AA 41 09 00 18 F000C100 0C",
                 golden(0x08, 0x50c2_021c, .bm1366), golden(0x10, 0x0000_151c, .bm1366),
                 "55AA 51 09 00 A4 9000FFFF 1C",
             ])
@@ -107,7 +119,8 @@ struct InitSequenceTests {
             &bench,
             [
                 "55AA 53 05 00 00 03", "55AA 51 09 00 A8 00070000 03", golden(0x18, 0xff0f_c100, .bm1368),
-                "55AA 51 09 00 3C 80008B00 12", "55AA 51 09 00 3C 80008018 1F", "55AA 51 09 00 14 000000FF 08",
+                "55AA 51 09 00 3C 80008B00 12", "55AA 51 09 00 3C 80008018 1F",
+                "55AA 51 09 00 14 000000FF 08",
                 "55AA 51 09 00 54 00000003 1D", "55AA 51 09 00 58 02111111 06", "55AA 40 05 00 00 1C",
                 golden(0xa8, 0x0007_01f0, .bm1368, to: .one(0)), "55AA 41 09 00 18 F000C100 0C",
                 golden(0x08, 0x50c4_0206, .bm1368), golden(0x10, 0x0000_15a4, .bm1368),
@@ -130,9 +143,12 @@ struct InitSequenceTests {
             &bench,
             [
                 "55AA 53 05 00 00 03", "55AA 40 05 00 00 1C", "55AA 51 09 00 80 00000000 1C",
-                "55AA 51 09 00 84 00000000 11", "55AA 51 09 00 20 00000001 02", "55AA 51 09 00 3C 80008074 10",
-                "55AA 51 09 00 14 000000FF 08", "55AA 51 09 00 68 C0700111 00", "55AA 51 09 00 28 0600000F 18",
-                "55AA 51 09 00 18 00007A31 15", "55AA 51 09 00 70 0F0F0F00 19", "55AA 51 09 00 70 0F0F0F00 19",
+                "55AA 51 09 00 84 00000000 11", "55AA 51 09 00 20 00000001 02",
+                "55AA 51 09 00 3C 80008074 10",
+                "55AA 51 09 00 14 000000FF 08", "55AA 51 09 00 68 C0700111 00",
+                "55AA 51 09 00 28 0600000F 18",
+                "55AA 51 09 00 18 00007A31 15", "55AA 51 09 00 70 0F0F0F00 19",
+                "55AA 51 09 00 70 0F0F0F00 19",
                 "55AA 51 09 00 08 40440221 07", "55AA 51 09 00 08 40440221 07",
                 "55AA 51 09 00 18 00006031 00",
             ])
@@ -150,8 +166,10 @@ struct InitSequenceTests {
             &bench,
             [
                 "55AA 40 05 00 00 1C", "55AA 51 09 00 80 00000000 1C", "55AA 51 09 00 84 00000000 11",
-                "55AA 51 09 00 20 00000001 02", "55AA 51 09 00 3C 80008074 10", "55AA 51 09 00 14 000000F0 1E",
-                "55AA 51 09 00 68 C0700111 00", "55AA 51 09 00 68 C0700111 00", "55AA 51 09 00 28 0600000F 18",
+                "55AA 51 09 00 20 00000001 02", "55AA 51 09 00 3C 80008074 10",
+                "55AA 51 09 00 14 000000F0 1E",
+                "55AA 51 09 00 68 C0700111 00", "55AA 51 09 00 68 C0700111 00",
+                "55AA 51 09 00 28 0600000F 18",
                 "55AA 51 09 00 18 00006131 1C",
             ])
         // The FTDI's divisor of two against the chip's 1.5625 M.
@@ -175,10 +193,13 @@ struct InitSequenceTests {
             &bench,
             [
                 "55AA 53 05 00 00 03", "55AA 40 05 00 00 1C", "55AA 51 09 00 3C 80008540 0C",
-                golden(0x3c, 0x8000_8008, .bm1362), golden(0x14, 0xf0, .bm1362), "55AA 51 09 00 54 00000003 1D",
+                golden(0x3c, 0x8000_8008, .bm1362), golden(0x14, 0xf0, .bm1362),
+                "55AA 51 09 00 54 00000003 1D",
                 "55AA 51 09 00 58 00011111 0D", golden(0xa8, 0x0000_0002, .bm1362, to: .one(0)),
-                golden(0x18, 0xb000_c100, .bm1362, to: .one(0)), golden(0x3c, 0x8000_82aa, .bm1362, to: .one(0)),
-                golden(0x08, 0x50c0_0241, .bm1362), golden(0x10, 0x12c9, .bm1362), "55AA 51 09 00 A4 9000FFFF 1C",
+                golden(0x18, 0xb000_c100, .bm1362, to: .one(0)),
+                golden(0x3c, 0x8000_82aa, .bm1362, to: .one(0)),
+                golden(0x08, 0x50c0_0241, .bm1362), golden(0x10, 0x12c9, .bm1362),
+                "55AA 51 09 00 A4 9000FFFF 1C",
             ])
         expectMining(&bench, id: 0x10)
         #expect(bench.chain.baud < 116_000, "this driver never changes the speed")
@@ -192,7 +213,8 @@ struct InitSequenceTests {
             &bench,
             [
                 "55AA 53 05 00 00 03", "55AA 40 05 00 00 1C", golden(0x3c, 0x8000_8d04, .bm1370),
-                golden(0x3c, 0x8000_800e, .bm1370), golden(0x14, 0xf0, .bm1370), "55AA 51 09 00 58 00011111 0D",
+                golden(0x3c, 0x8000_800e, .bm1370), golden(0x14, 0xf0, .bm1370),
+                "55AA 51 09 00 58 00011111 0D",
             ])
         #expect(bench.ask(0x58).map(\.value) == [0x0001_1111])
         play(
@@ -273,7 +295,9 @@ struct InitSequenceTests {
         expectMining(&bench, id: 0x15)
     }
 
-    @Test(arguments: [ChipFamily.icarus, .antminerU]) func theDetectionJobIsAnsweredAtOnce(_ family: ChipFamily) {
+    @Test(arguments: [ChipFamily.icarus, .antminerU]) func theDetectionJobIsAnsweredAtOnce(
+        _ family: ChipFamily
+    ) {
         var bench = LineBench(
             WireChainSettings(family: family, chips: 1, pace: .rate(HashRate(1_000))))
         bench.send(
@@ -313,5 +337,7 @@ struct InitSequenceTests {
 
 extension UInt32 {
     /// Most significant first: a nonce as it travels.
-    fileprivate var byteSwappedBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (24 - 8 * UInt32($0))) } }
+    fileprivate var byteSwappedBytes: [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: self >> (24 - 8 * UInt32($0))) }
+    }
 }
