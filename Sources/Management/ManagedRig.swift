@@ -100,7 +100,7 @@ public struct ManagedRig: Machine {
         for (id, isImpatient) in interfaces.overdue(at: now) {
             if isImpatient { serve(id, at: now, into: &effects) }
             guard interfaces.owns(id), !isImpatient else { continue }
-            interfaces.close(id)
+            interfaces.shut(id)
             effects.close(id, .closed("nothing was asked"))
         }
     }

@@ -81,12 +81,21 @@ public struct ManagementInterfaces: Sendable {
         return true
     }
 
+    /// The connection is gone.
     public mutating func close(_ id: ConnectionID) { connections.removeAll { $0.id == id } }
+
+    /// Nothing on the connection is heard any more; it is being closed.
+    public mutating func shut(_ id: ConnectionID) {
+        if let index = connections.firstIndex(where: { $0.id == id }) { shut(at: index) }
+    }
+
+    private mutating func shut(at index: Int) {
+        connections[index].door = .closed
+        connections[index].deadline = .distantFuture
+    }
 
     public mutating func receive(_ bytes: RawSpan, on id: ConnectionID, at now: Instant) {
         guard let index = connections.firstIndex(where: { $0.id == id }) else { return }
-        connections[index].deadline = now + Limits.idle
-        let isImpatient = connections[index].isImpatient
         switch connections[index].door {
         case .api(var buffer):
             connections[index].door = .closed
@@ -94,17 +103,20 @@ public struct ManagementInterfaces: Sendable {
                 buffer += $0.prefix(Limits.apiRequest + 1 - min(buffer.count, Limits.apiRequest + 1))
             }
             connections[index].door = .api(buffer)
+            // The patience is for the whole request, however slowly it trickles in.
+            guard !connections[index].isImpatient else { return }
             connections[index].deadline = now + Limits.apiPatience
             connections[index].isImpatient = true
-            if isImpatient { return }
         case .v3(var buffer):
             connections[index].door = .closed
             bytes.withUnsafeBytes { buffer += $0 }
             connections[index].door = .v3(buffer)
+            connections[index].deadline = now + Limits.idle
         case .web(var parser, let request):
             connections[index].door = .closed
             parser.append(bytes)
             connections[index].door = .web(parser, request)
+            connections[index].deadline = now + Limits.idle
         case .log(var reader):
             reader.append(bytes.withUnsafeBytes { Array($0) })
             connections[index].door = .log(reader)
@@ -123,7 +135,7 @@ public struct ManagementInterfaces: Sendable {
         case .v3(let buffer):
             guard let length = Self.length(buffer) else { return nil }
             guard length > 0, length <= Limits.lengthPrefixedRequest else {
-                connections[index].door = .closed
+                shut(at: index)
                 return .close("a request of \(length) bytes")
             }
             return buffer.count >= 4 + length ? .request : nil
@@ -149,7 +161,7 @@ public struct ManagementInterfaces: Sendable {
             case .ping(let payload): return .send(WebSocket.frame(0x8a, payload))
             case .other: return next(on: id, at: now)
             case .close, .violation:
-                connections[index].door = .closed
+                shut(at: index)
                 return .close("the log's reader left")
             }
         }
@@ -161,8 +173,7 @@ public struct ManagementInterfaces: Sendable {
         switch connections[index].door {
         case .closed, .log, .web(_, nil): return Outcome(bytes: [])
         case .api(let buffer):
-            connections[index].door = .closed
-            connections[index].deadline = now + Limits.idle
+            shut(at: index)
             let outcome = api.respond(to: buffer, status, at: now)
             return Outcome(
                 bytes: outcome.bytes, commands: outcome.commands, refused: outcome.refused, closes: true)
@@ -203,7 +214,7 @@ public struct ManagementInterfaces: Sendable {
             connections[index].deadline = .distantFuture
             for line in logLines { outcome.bytes += WebSocket.text(line) }
         } else if !keepsAlive {
-            connections[index].door = .closed
+            shut(at: index)
             outcome.closes = true
         }
         return outcome

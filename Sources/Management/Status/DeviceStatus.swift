@@ -107,7 +107,7 @@ public struct HashRates: Sendable, Equatable {
 
     /// Of several boards together.
     init(sum boards: [HashRates]) {
-        let windows: [WritableKeyPath<HashRates, HashRate> & Sendable] = [
+        let windows: [WritableKeyPath<HashRates, HashRate>] = [
             \.fiveSeconds, \.minute, \.fiveMinutes, \.tenMinutes, \.fifteenMinutes, \.thirtyMinutes, \.hour,
             \.average,
         ]

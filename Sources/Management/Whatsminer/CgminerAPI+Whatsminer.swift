@@ -139,7 +139,9 @@ extension CgminerAPI {
         case "set_target_freq": return share(number("percent").map { 100 + $0 }, of: nominal, in: 0...200)
         case "adjust_power_limit":
             guard let watts = number("power_limit"), watts > 0, watts <= 99_999 else { return .refused }
-            let share = min(1, watts / max(1, labels.nominalPower.watts))
+            // What the device tells as its limit is rounded to the watt.
+            let full = labels.nominalPower.watts.rounded()
+            let share = min(1, watts / max(1, full))
             return .done([.setFrequency(Megahertz(nominal * share))])
         case "set_fan_speed", "set_fan":
             guard let percent = number("percent"), percent >= 0, percent <= 100 else { return .refused }
