@@ -80,7 +80,7 @@ struct KernelTests {
     }
 
     @Test(arguments: Kernel.supported) func aScanInStridesFindsWhatTheSameNoncesOneByOneDo(_ kernel: Kernel) {
-        for (seed, stride) in [2, 3, 1 << 24, UInt32.max].enumerated() {
+        for (seed, stride) in ([2, 3, 1 << 24, UInt32.max] as [UInt32]).enumerated() {
             let job = job(patternBytes(80, seed: UInt64(seed)))
             let start = 0x9e37_79b9 &* UInt32(seed + 1)
             let top = UInt32.max >> 4
