@@ -1,5 +1,6 @@
 import ASICSim
 import ArgumentParser
+import DeviceModel
 import Experiments
 import Foundation
 import Hardware
