@@ -12,7 +12,7 @@ Faults: stall=N every Nth write stalls once; refuse=R control request R stalls a
 pieces and answers come byte by byte; garbage=1 noise before each answer; silent=1 chips say nothing; driver=NAME a
 kernel driver holds it; remove=S unplugged after S seconds; back=S plugged in again after S seconds.
 """
-import collections, hashlib, json, os, socket, struct, subprocess, sys, threading, time
+import collections, ctypes, hashlib, json, os, signal, socket, struct, subprocess, sys, threading, time
 import gi
 gi.require_version('UMockdev', '1.0')
 gi.require_version('GLib', '2.0')
@@ -491,7 +491,8 @@ def main():
                 int(float(faults['back']) * 1000), lambda p=port, k=kind, f=calm: bus.plug(p, k, f, announce=True) and False)
     command = [a.replace('POOL', 'stratum+tcp://127.0.0.1:%d' % pool.port) if pool else a for a in arguments[1:]]
     loop = GLib.MainLoop()
-    program = subprocess.Popen(command)
+    # PR_SET_PDEATHSIG: the program does not outlive its bus.
+    program = subprocess.Popen(command, preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
 
     def look():
         if program.poll() is None:
@@ -505,7 +506,6 @@ def main():
         program.send_signal(number)
         return True
 
-    import signal
     for number in (signal.SIGTERM, signal.SIGINT):
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, pass_on, number)
     loop.run()

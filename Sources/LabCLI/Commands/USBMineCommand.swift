@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceModel
+import Experiments
 import Firmware
 import Foundation
 import Hardware

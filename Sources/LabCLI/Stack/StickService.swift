@@ -2,6 +2,7 @@ import Firmware
 import Foundation
 import Hardware
 import NIOCore
+import NIOPosix
 import Rig
 import Runtime
 import SansIO
