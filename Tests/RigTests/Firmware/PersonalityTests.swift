@@ -157,7 +157,10 @@ import Testing
             (.espMiner, ["configure", "subscribe", "authorize", "suggest_difficulty"]),
             (.antminer, ["configure", "subscribe", "authorize"]),
             (.braiins, ["subscribe", "configure", "authorize", "extranonce.subscribe"]),
-            (.cpuMiner, ["configure", "subscribe", "authorize", "suggest_difficulty", "extranonce.subscribe"]),
+            (
+                .cpuMiner,
+                ["configure", "subscribe", "authorize", "suggest_difficulty", "extranonce.subscribe"]
+            ),
         ]
         for (personality, calls) in expected {
             let methods = try methods(personality)
