@@ -3,7 +3,8 @@ import DeviceModel
 /// A new profile as text: every key with its unit, range and meaning, to be filled in.
 public enum ProfileTemplate {
     /// - Parameters:
-    ///   - parent: the profile to inherit from; then every key is commented out with the value that it has there.
+    ///   - parent: the profile to inherit from; then every key is commented out, with the value that it has there if
+    ///     it says one.
     ///   - values: what a key has without being written.
     public static func text(name: String, inheriting parent: String?, values: (String) -> ProfileValue?)
         -> String
@@ -46,10 +47,10 @@ public enum ProfileTemplate {
     ) -> String {
         let comment = " # \(key.expectation): \(key.documentation)"
         if key.path == "name" { return "name = \(quoted(name))".padded(to: 38) + comment }
-        let value = value.map(literal) ?? example(key)
         // Without a parent what is required must be written; what is not may be.
-        let isActive = parent == nil && key.isRequired
-        return ((isActive ? "" : "# ") + "\(word) = \(value)").padded(to: 38) + comment
+        if parent == nil, key.isRequired { return "\(word) = \(example(key))".padded(to: 38) + comment }
+        let known = value.map { " " + literal($0) } ?? ""
+        return "# \(word) =\(known)".padded(to: 38) + comment
     }
 
     private static func example(_ key: ProfileKey) -> String {

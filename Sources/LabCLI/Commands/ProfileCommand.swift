@@ -3,6 +3,8 @@ import DeviceModel
 import Experiments
 import Foundation
 import Hardware
+import SansIO
+import Simulation
 
 /// Device and link profiles: what there is, whether a file is right, a new one to fill in.
 struct ProfileCommand: ParsableCommand {
@@ -221,7 +223,7 @@ struct ProfileCommand: ParsableCommand {
         let digits = point.inputPower.watts < 100 ? 1 : 0
         let watts = StyledText.pad(Figures.decimal(point.inputPower.watts, digits) + " W", 8)
         return
-            "\(StyledText.pad(name, 20)) \(StyledText.pad(profile.name, 20)) \(StyledText.pad(chips, 15)) "
+            "\(StyledText.pad(name, 20)) \(StyledText.pad(profile.name, 22)) \(StyledText.pad(chips, 15)) "
             + "\(rate) \(watts) \(Figures.decimal(point.joulesPerTerahash, 1)) J/TH"
     }
 
