@@ -67,10 +67,11 @@ struct USBMineCommand: AsyncParsableCommand {
             if case .sharesAccepted(let count, _) = observation { log.note("\(name): \(count) accepted") }
             observatory.rig(name, observation)
         }
-        let rigs = try twin.map { try startTwin($0, runtime: runtime, observatory: observatory) }
+        var rigs: RigService?
+        if let twin { rigs = try await startTwin(twin, runtime: runtime, observatory: observatory) }
         log.note("real sticks as \(identity) for \(pool[0]); waiting for what is plugged in")
         sticks.start()
-        let reporter = Task { await report(sticks, rigs, log: log) }
+        let reporter = Task { [rigs] in await report(sticks, rigs, log: log) }
         _ = await stop.wait()
         reporter.cancel()
         await sticks.stop()
@@ -79,13 +80,13 @@ struct USBMineCommand: AsyncParsableCommand {
 
     private func startTwin(
         _ name: String, runtime: LabRuntime, observatory: Observatory
-    ) throws -> RigService {
+    ) async throws -> RigService {
         var rig = RigConfiguration(
             profile: try ProfileCommand.library.load(name), pools: pool, userIdentity: identity + ".twin",
             seed: 1, stream: 1, wallClock: runtime.world.wallClock)
         rig.hashrateScale = scale
         rig.secretSeed = LiveWorld.entropy(32)
-        return RigService.start([rig], runtime: runtime, loops: [runtime.group.next()]) { _, observation, _ in
+        return try await RigService.start([rig], runtime: runtime, loops: [runtime.group.next()]) { _, observation, _ in
             observatory.rig(name + " (simulated)", observation)
         }
     }
