@@ -159,7 +159,7 @@ extension MinerFirmware {
                 suggestedDifficulty: settings.suggestedSharesPerMinute.map {
                     StratumMath.target(hashRate: rate, sharesPerMinute: $0).difficulty
                 }, dialect: dialect,
-                session: habits.v1.resumesSession && resumable?.account == account ? resumable?.id : nil)
+                session: resumable.first.flatMap { $0.account == account ? $0.id : nil })
             return PoolSession(v1: V1Session(settings: wants))
         case .getBlockTemplate(let credentials, let path):
             return PoolSession(gbt: makeNodeSession(account, endpoint, credentials, path))
@@ -275,7 +275,7 @@ extension MinerFirmware {
     mutating func forgetSession(into effects: inout Effects) {
         hangUpPoll(into: &effects)
         if habits.v1.resumesSession, let id = session?.sessionID {
-            resumable = (settings.accounts[pool], id)
+            resumable = [(settings.accounts[pool], id)]
         }
         session = nil
         hasJob = false

@@ -15,7 +15,8 @@ public struct MinerFirmware {
     public typealias Effects = EffectBuffer<MinerObservation>
 
     public internal(set) var settings: FirmwareSettings
-    let habits: Habits
+    /// Looked up and not kept: a fleet has a hundred thousand of them.
+    var habits: Habits { settings.personality.habits }
     /// What the calendar says; the owner sets it anew when the clock steps.
     public var wallClock: WallClock
     var secrets: SecretGenerator
@@ -35,7 +36,8 @@ public struct MinerFirmware {
     var session: PoolSession?
     var pool = 0
     /// The last V1 session, which some firmwares take up again.
-    var resumable: (account: PoolAccount, id: String)?
+    /// Empty or one: most have none, and it is large.
+    var resumable: [(account: PoolAccount, id: String)] = []
     /// Where a pool sent the device; good for one connection.
     var detour: Endpoint?
     var backoff: Backoff
@@ -136,7 +138,6 @@ public struct MinerFirmware {
         precondition(!settings.accounts.isEmpty, "a miner without a pool")
         precondition(settings.accounts.count <= Limits.poolsMax, "more than \(Limits.poolsMax) pools")
         self.settings = settings
-        habits = settings.personality.habits
         poolCounters = settings.accounts.map { _ in PoolCounters() }
         self.wallClock = wallClock
         self.secrets = secrets

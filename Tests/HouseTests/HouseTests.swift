@@ -34,7 +34,8 @@ struct HouseTests {
         "Simulation": ["SansIO"],
         "Runtime": ["SansIO", "CSQLite", "CLibSSL"],
         "Experiments": [
-            "SansIO", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool", "Firmware", "Rig",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
+            "Firmware", "Rig",
             "Simulation",
         ],
         "Operations": ["JSONText"],

@@ -112,8 +112,9 @@ import Testing
         #expect(PoolURL("pool.example:3333")?.description == "stratum+tcp://pool.example:3333")
         #expect(PoolURL("stratum2+tcp://[::1]:34254")?.scheme == .stratumV2(authority: nil))
         #expect(PoolURL("stratum+sv2://h:1")?.isV2 == true)
+        #expect(PoolURL("http://u:p@h:18443")?.isV2 == false)
         for wrong in [
-            "", "http://h:1", "stratum+tcp://h", "stratum+tcp://h:0", "stratum2+tcp://h:1/nokey",
+            "", "ftp://h:1", "stratum+tcp://h", "stratum+tcp://h:0", "stratum2+tcp://h:1/nokey",
             "stratum+tcp://h:1/x",
         ] {
             #expect(PoolURL(wrong) == nil, "\(wrong)")
