@@ -60,12 +60,21 @@ enum SessionFailure: Error, Equatable, Sendable {
 struct PoolSession: Sendable {
     private var v2: V2Session?
     private var v1: V1Session?
+    /// Empty or one: a node's session is large, and few devices of a fleet have one.
+    private var nodeSession: [GBTSession] = []
     /// What only a node's session has to say is said to it directly.
-    var gbt: GBTSession?
+    var gbt: GBTSession? {
+        get { nodeSession.first }
+        _modify {
+            var session = nodeSession.popLast()
+            defer { if let session { nodeSession.append(session) } }
+            yield &session
+        }
+    }
 
     init(v2 session: V2Session) { v2 = session }
     init(v1 session: V1Session) { v1 = session }
-    init(gbt session: GBTSession) { gbt = session }
+    init(gbt session: GBTSession) { nodeSession = [session] }
 
     var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? gbt?.isOpen ?? false }
     /// Nothing is worth mining before the pool has answered.
