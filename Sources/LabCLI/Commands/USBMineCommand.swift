@@ -86,7 +86,8 @@ struct USBMineCommand: AsyncParsableCommand {
             seed: 1, stream: 1, wallClock: runtime.world.wallClock)
         rig.hashrateScale = scale
         rig.secretSeed = LiveWorld.entropy(32)
-        return try await RigService.start([rig], runtime: runtime, loops: [runtime.group.next()]) { _, observation, _ in
+        return try await RigService.start([rig], runtime: runtime, loops: [runtime.group.next()]) {
+            _, observation, _ in
             observatory.rig(name + " (simulated)", observation)
         }
     }
