@@ -308,10 +308,12 @@ class Stick(UMockdev.IoctlBase):
             self.submit(arg)
             c.complete(0, 0)
         elif request == DISCARD:
-            # The oldest: which one is asked for only libusb's bookkeeping knows, and it takes back all.
+            # All of them: which one is asked for only libusb's bookkeeping knows, and the program takes back all. One
+            # at a time may give back another than was asked for, and leave one that libusb does not ask for again.
             if self.waiting:
-                ud = self.waiting.pop(0)[0]
-                self.finish(ud, -ENOENT, 0)
+                for ud, _, _, _ in self.waiting:
+                    self.finish(ud, -ENOENT, 0)
+                self.waiting.clear()
                 c.complete(0, 0)
             else:
                 c.complete(-1, EINVAL)
