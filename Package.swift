@@ -33,6 +33,8 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let tomlKit: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
 let ground: [Target] = [
     room("SansIO"),
     room("JSONText"),
@@ -75,6 +77,7 @@ let roles: [Target] = [
 
 let worlds: [Target] = [
     room("Simulation", ["SansIO"]),
+    room("Measurement", ["SansIO", "JSONText", histogram]),
     room("Runtime", ["SansIO", "CSQLite", "CLibSSL"] + nio),
 ]
 
@@ -84,7 +87,7 @@ let edges: [Target] = [
         [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
             "Firmware", "Rig",
-            "Simulation",
+            "Simulation", "Measurement",
             tomlKit,
         ]),
     room("USB", ["Hardware", "CLibUSB"]),
@@ -139,6 +142,7 @@ let testRooms: [Target] = [
         ]),
     tests("ASICSim", ["ASICSim", "Hardware", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
+    tests("Measurement", ["Measurement", "SansIO", "JSONText"]),
     tests(
         "Scenario",
         [
@@ -179,6 +183,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
