@@ -60,6 +60,12 @@ extension WireChain {
     private mutating func answer(
         _ register: UInt8, _ index: Int, at instant: Instant, now: Instant, into output: inout [LineOutput]
     ) {
+        let begins = instant + Limits.turnaround
+        // A host that asks all chips faster than the line carries their answers loses most of them; those cost nothing.
+        guard hasRoom(for: begins, now: now) else {
+            statistics.lost += 1
+            return
+        }
         settle(index, at: instant)
         let chip = chips[index]
         let value = chip.read(register, die: dieTemperature, at: instant)
@@ -67,8 +73,7 @@ extension WireChain {
             RegisterReply(value: value, address: chip.address, register: register))
         let isShort = settings.family.takesWholeHeader && !chip.hasLongReplies
         send(
-            reply.frame(for: settings.family, isShort: isShort), from: instant + Limits.turnaround, now: now,
-            into: &output)
+            reply.frame(for: settings.family, isShort: isShort), from: begins, now: now, into: &output)
     }
 
     private mutating func write(_ register: UInt8, _ value: UInt32, _ index: Int, at instant: Instant) {
