@@ -75,6 +75,15 @@ extension WireChain {
         }
     }
 
+    /// Headers of the present job that the chips try before they begin again with the same: by the version mask, the
+    /// length of a sweep and the clock as they were when it came. Nil without a job. Where the sweeps of two chips
+    /// overlap, a header counts for each.
+    public var hashesPerSweep: Double? {
+        guard let work else { return nil }
+        let ticks = chips.reduce(0) { $0 + Double($1.isHalted ? 0 : $1.ticksPerBatch) }
+        return ticks * Double(layout.lanes * work.parts) * Double(work.batches)
+    }
+
     // MARK: Time
 
     /// Sets the next turn, if somebody has something to hash.
