@@ -10,7 +10,8 @@ import SansIO
 /// slices, and finds what there is.
 ///
 /// The engine is memoryless, as hashing is: any change of rate or target may redraw the instant without changing the
-/// law. It never searches a header twice: nonces are taken in order, then the next version.
+/// law. It never searches a header twice: nonces are taken in order, then the next version. Chips do, once they have
+/// tried all that their registers let them; ``set(sweep:)`` makes the model repeat itself as they do.
 public struct HashEngine: Sendable {
     public enum Mode: Hashable, Sendable {
         case model
@@ -41,6 +42,11 @@ public struct HashEngine: Sendable {
     /// How unlike the chips are, and how much more voltage, as a share of the nominal one, multiplies errors by e.
     private var silicon: SiliconSpread?
     private var spreadPerE = 1.0
+    /// Hashes of all chips after which a work only repeats itself; nil for never.
+    private var sweepLength: Double?
+    private var sweep: Sweep?
+    /// The deadline is the end of the first round and not a share.
+    private var endsRound = false
     /// A report that is to come once more.
     private var echo: NonceReport?
     private var lastCall = Instant.start
@@ -80,6 +86,14 @@ public struct HashEngine: Sendable {
         spreadPerE = perE
     }
 
+    /// After how many hashes chips begin again with the same headers, from the next work on; nil for never, as of
+    /// firmware that sends new work in time. ``WireChain/hashesPerSweep`` tells it for the registers of real chips.
+    /// Only the model knows it: the hash mode says that its work is exhausted.
+    public mutating func set(sweep hashes: Double?) {
+        precondition(hashes.map { $0 > 0 && $0.isFinite } ?? true, "a sweep has headers")
+        sweepLength = hashes
+    }
+
     public var nextDeadline: Instant? { due }
     /// Whether chips consume the power of hashing.
     public var isHashing: Bool { rate > .zero && (current != nil || incoming != nil) }
@@ -88,6 +102,7 @@ public struct HashEngine: Sendable {
     public mutating func set(rate: HashRate, errorRate: Double, at now: Instant) {
         self.errorRate = errorRate
         guard rate != self.rate else { return }
+        advanceSweep(to: now)
         self.rate = rate
         arm(at: now)
     }
@@ -95,12 +110,16 @@ public struct HashEngine: Sendable {
     /// Replaces the work. Until `delay` has passed the chips still answer for the old one.
     public mutating func load(_ work: MiningWork, delay: Interval, at now: Instant) {
         promote(at: now)
-        let mayKeepDraw = current?.work.target == work.target && due != nil && solvingChip == nil
+        let sweeps = mode == .model ? sweepLength : nil
+        let mayKeepDraw =
+            current?.work.target == work.target && due != nil && solvingChip == nil && sweep == nil
+            && sweeps == nil
         if delay == .zero || (current?.isExhausted ?? true) {
             start(work)
         } else {
             incoming = (work, now + delay)
         }
+        sweep = sweeps.map { Sweep(length: $0, at: incoming?.at ?? now) }
         if !mayKeepDraw { arm(at: incoming?.at ?? now) }
     }
 
@@ -109,6 +128,7 @@ public struct HashEngine: Sendable {
         current = nil
         incoming = nil
         due = nil
+        sweep = nil
         solvingChip = nil
         excessiveHashes = nil
     }
@@ -144,6 +164,7 @@ public struct HashEngine: Sendable {
     /// Sets the next deadline for the newest work.
     private mutating func arm(at now: Instant) {
         solvingChip = nil
+        endsRound = false
         guard let target = incoming?.work.target ?? current?.work.target, rate > .zero else {
             due = nil
             return
@@ -161,42 +182,105 @@ public struct HashEngine: Sendable {
                 return
             }
             excessiveHashes = nil
-            let mean = Interval(seconds: expected / (rate.hashesPerSecond * scale))
-            let wait = random.exponential(mean: mean)
-            due = now + min(max(wait, Limits.reportIntervalMin), Limits.waitMax)
+            due = wait(expecting: expected, at: now).map {
+                now + min(max($0, Limits.reportIntervalMin), Limits.waitMax)
+            }
+            if echo != nil {
+                let soon = now + Limits.reportIntervalMin
+                due = min(due ?? soon, soon)
+            }
         }
+    }
+
+    private mutating func advanceSweep(to now: Instant) {
+        let rate = scaledRate
+        sweep?.advance(to: now, rate: rate)
+    }
+
+    private var scaledRate: Double { rate.hashesPerSecond * scale }
+
+    /// Until the next share; nil when there is none any more.
+    private mutating func wait(expecting hashes: Double, at now: Instant) -> Interval? {
+        advanceSweep(to: now)
+        if let sweep, !sweep.isFirstRound {
+            return sweep.untilNext.map { Interval(seconds: $0 / scaledRate) }
+        }
+        let wait = random.exponential(mean: Interval(seconds: hashes / scaledRate))
+        guard let sweep else { return wait }
+        let end = Interval(seconds: sweep.rest / scaledRate)
+        endsRound = end <= wait
+        return min(wait, end)
     }
 
     // MARK: Model
 
     private mutating func solve(at now: Instant) -> HashboardEvent? {
-        if solvingChip == nil, errorRate > 0, random.uniform() <= errorRate {
+        if solvingChip == nil, let again = echo {
+            echo = nil
+            arm(at: now)
+            return arrives() ? .nonce(again) : nil
+        }
+        if sweep != nil { return solveInRounds(at: now) }
+        if solvingChip == nil, isMiscomputed() {
             let event = wrongNonce()
             arm(at: now)
             return event
         }
-        if let again = echo {
-            echo = nil
+        switch search(at: now) {
+        case .found(let found):
             arm(at: now)
-            return .nonce(again)
+            return report(found)
+        case .none(let event): return event
         }
-        guard let chip = solvingChip ?? hashingChip() else {
+    }
+
+    private enum Searched {
+        case found(NonceReport)
+        /// What there is to say of it, if anything.
+        case none(HashboardEvent?)
+    }
+
+    private mutating func isMiscomputed() -> Bool { errorRate > 0 && random.uniform() <= errorRate }
+
+    /// A work that is repeated: a nonce that is said wrong in one round may be said right in the next.
+    private mutating func solveInRounds(at now: Instant) -> HashboardEvent? {
+        if endsRound {
+            sweep?.endFirstRound()
             arm(at: now)
             return nil
         }
-        guard let id = current?.work.id else { return nil }
+        let found: NonceReport
+        if let again = sweep?.repeatNext() {
+            found = again
+        } else {
+            switch search(at: now) {
+            case .found(let first): found = first
+            case .none(let event): return event
+            }
+            advanceSweep(to: now)
+            sweep?.add(found)
+        }
+        arm(at: now)
+        return isMiscomputed() ? wrongNonce() : report(found)
+    }
+
+    /// The next nonce of any chip.
+    private mutating func search(at now: Instant) -> Searched {
+        guard let chip = solvingChip ?? hashingChip() else {
+            arm(at: now)
+            return .none(nil)
+        }
+        guard let id = current?.work.id else { return .none(nil) }
         // In place: a search is some hundred bytes, and this is the path of every share.
         let outcome = current?.next(chip: chip, limit: Limits.sliceHashesMax, hashes: &hashes)
         switch outcome {
-        case nil: return nil
-        case .found(let nonce, let version):
-            arm(at: now)
-            return report(id, nonce, version, chip)
+        case nil: return .none(nil)
+        case .found(let nonce, let version): return .found(named(id, nonce, version, chip))
         case .unfinished:
             solvingChip = chip
             due = now
-            return nil
-        case .exhausted: return exhausted(id)
+            return .none(nil)
+        case .exhausted: return .none(exhausted(id))
         }
     }
 
@@ -206,7 +290,7 @@ public struct HashEngine: Sendable {
         guard let chip = weakChip() else { return nil }
         let base = UInt64(chip) * search.partition
         let nonce = UInt32(truncatingIfNeeded: base + random.below(search.partition))
-        return report(search.work.id, nonce, search.version, chip)
+        return report(named(search.work.id, nonce, search.version, chip))
     }
 
     /// Any chip whose nonces arrive; nil when the draw found none, as with all of them broken.
@@ -250,7 +334,7 @@ public struct HashEngine: Sendable {
         case nil: return nil
         case .found(let nonce, let version):
             let chip = min(Int(UInt64(nonce) / partition), boards * chipsPerBoard - 1)
-            return report(id, nonce, version, chip)
+            return report(named(id, nonce, version, chip))
         case .unfinished:
             return nil
         case .exhausted: return exhausted(id)
@@ -278,24 +362,32 @@ public struct HashEngine: Sendable {
         return nil
     }
 
-    /// Nil when the reply is lost: its checksum was wrong, or its chip is not heard.
-    private mutating func report(
-        _ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int
-    ) -> HashboardEvent? {
-        var report = NonceReport(
+    private func named(_ id: WorkID, _ nonce: UInt32, _ version: UInt32, _ chip: Int) -> NonceReport {
+        NonceReport(
             work: id, nonce: nonce, version: version, board: UInt16(chip / chipsPerBoard),
             chip: UInt16(chip % chipsPerBoard))
-        guard !isHealthy else { return .nonce(report) }
+    }
+
+    /// Whether a reply survives the line: with a wrong checksum a driver drops it.
+    private mutating func arrives() -> Bool {
+        faults.checksumErrorShare == 0 || random.uniform() > faults.checksumErrorShare
+    }
+
+    /// Nil when the reply is lost: its checksum was wrong, or its chip is not heard.
+    private mutating func report(_ found: NonceReport) -> HashboardEvent? {
+        guard !isHealthy else { return .nonce(found) }
+        var report = found
         guard faults.hashes(board: Int(report.board), chip: Int(report.chip)) else { return nil }
-        if faults.checksumErrorShare > 0, random.uniform() <= faults.checksumErrorShare { return nil }
         if faults.wrongIDShare > 0, random.uniform() <= faults.wrongIDShare {
             // A job of the other half of the ring of ids, which a driver has long forgotten.
-            report.work = WorkID(id.raw ^ 0x8000_0000)
+            report.work = WorkID(report.work.raw ^ 0x8000_0000)
         }
+        // The chip sends it twice; the line may lose either.
         if faults.duplicateShare > 0, random.uniform() <= faults.duplicateShare, mode == .model {
             echo = report
-            due = due.map { min($0, lastCall + Limits.reportIntervalMin) }
+            let soon = lastCall + Limits.reportIntervalMin
+            due = min(due ?? soon, soon)
         }
-        return .nonce(report)
+        return arrives() ? .nonce(report) : nil
     }
 }

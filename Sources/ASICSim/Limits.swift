@@ -21,6 +21,10 @@ enum Limits {
     /// Draws of a chip until one is found that fits. With one chip in a hundred left it is missed once in a million.
     static let chipDrawsMax = 1_400
 
+    /// Nonces of a work's first round that are kept to be repeated: what a device finds at the fastest pace of reports in
+    /// a sweep of a second, 32 KiB of them. Only works with a sweep keep any.
+    static let sweepFindsMax = 1_024
+
     // MARK: Wire fidelity
 
     /// Hashes of one slice of a chain: some five milliseconds of a core, so that its line stays alive.

@@ -120,6 +120,37 @@ struct FidelityTests {
         #expect(wire.duplicates == 0 && model.duplicates == 0)
     }
 
+    @Test(arguments: [Faults(duplicate: 0, wrong: 0), Faults(duplicate: 0.15, wrong: 0.2)])
+    func theWireAndTheModelRepeatTheirNoncesByTheSameLaw(_ faults: Faults) {
+        let (wire, hashesPerSweep) = Repetition.wire(faults)
+        let model = Repetition.model(faults, hashesPerSweep: hashesPerSweep)
+        // How often each true nonce came, 0 to 6 times, and each wrong one. Which nonces are found is independent from
+        // one to the next, so these are chi-square tests; critical values at 0.1 %.
+        let critical = [0, 10.83, 13.82, 16.27, 18.47, 20.52, 22.46]
+        for (a, b) in [(wire.trueCounts, model.trueCounts), (wire.wrongCounts, model.wrongCounts)] {
+            let filled = zip(a, b).filter { $0 + $1 > 10 }
+            guard filled.count > 1 else { continue }
+            #expect(
+                Self.chiSquare(filled.map(\.0), filled.map(\.1)) < critical[filled.count - 1], "\(a) \(b)")
+        }
+        for sample in [wire, model] {
+            let found = Double(sample.trueCounts.reduce(0, +))
+            #expect(found > 1_500)
+            if faults == Faults(duplicate: 0, wrong: 0) {
+                // A job lasts two sweeps and a part: what lies in that part is found three times, the rest twice. Four
+                // standard deviations.
+                let part = Repetition.jobHashes / hashesPerSweep - 2
+                #expect(sample.trueCounts[2] + sample.trueCounts[3] > Int(found) - 20)
+                let deviation = (found * part * (1 - part)).squareRoot()
+                #expect(abs(Double(sample.trueCounts[3]) - found * part) < 4 * deviation)
+                #expect(sample.wrongCounts.allSatisfy { $0 == 0 })
+            } else {
+                #expect(
+                    sample.wrongCounts[1] > 100 && sample.wrongCounts[2] > 10 && sample.trueCounts[4] > 10)
+            }
+        }
+    }
+
     @Test func sharesOfTheWireComeAsAPoissonProcess() {
         var bench = LineBench(
             WireChainSettings(

@@ -10,6 +10,7 @@ let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
         TemplateBenchmark.run
     ),
     ("device", "a step of physics and the memory of one device", DeviceBenchmark.run),
+    ("chips", "a wire-level chain of 65 chips at 3.125 Mbaud, idle and hashing", ChipsBenchmark.run),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("pool", "shares, handshakes, memory and tips of the pool server", PoolBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),

@@ -31,6 +31,11 @@ struct RegisterMap: Sendable {
     }
     var hashRateShift: Double { family == .bm1387 ? 0x1p24 : 0x1p20 }
 
+    /// Whether a write changes how fast a chip hashes or what it reports of it.
+    func steersHashing(_ register: UInt8) -> Bool {
+        register == clock || register == ticketMask || register == misc || register == Self.hashCount
+    }
+
     /// Clock word of a chip that nobody has told one. Only BM1397's is documented; the others run at 50 or 100 MHz, an
     /// estimate from where the firmwares begin their ramps.
     var clockAtReset: UInt32 {

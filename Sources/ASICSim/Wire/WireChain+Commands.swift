@@ -34,10 +34,13 @@ extension WireChain {
                 answer(register, index, at: instant, now: now, into: &output)
             }
         case .write(let register, let value, let to):
+            // What was hashed before it was hashed by the old clock, ticket and report enables.
+            if chips[0].map.steersHashing(register) { catchUp(to: instant, now: now, into: &output) }
             for index in chips.indices where isMeant(index, to, at: instant) {
                 write(register, value, index, at: instant)
             }
         case .setClock(let code, let to):
+            catchUp(to: instant, now: now, into: &output)
             for index in chips.indices where isMeant(index, to, at: instant) {
                 settle(index, at: instant)
                 chips[index].setClock(code, at: instant)
@@ -57,6 +60,12 @@ extension WireChain {
     private mutating func answer(
         _ register: UInt8, _ index: Int, at instant: Instant, now: Instant, into output: inout [LineOutput]
     ) {
+        let begins = instant + Limits.turnaround
+        // A host that asks all chips faster than the line carries their answers loses most of them; those cost nothing.
+        guard hasRoom(for: begins, now: now) else {
+            statistics.lost += 1
+            return
+        }
         settle(index, at: instant)
         let chip = chips[index]
         let value = chip.read(register, die: dieTemperature, at: instant)
@@ -64,14 +73,12 @@ extension WireChain {
             RegisterReply(value: value, address: chip.address, register: register))
         let isShort = settings.family.takesWholeHeader && !chip.hasLongReplies
         send(
-            reply.frame(for: settings.family, isShort: isShort), from: instant + Limits.turnaround, now: now,
-            into: &output)
+            reply.frame(for: settings.family, isShort: isShort), from: begins, now: now, into: &output)
     }
 
     private mutating func write(_ register: UInt8, _ value: UInt32, _ index: Int, at instant: Instant) {
         let map = chips[index].map
-        let changesRate = register == map.clock || register == RegisterMap.hashCount
-        if changesRate { settle(index, at: instant) }
+        if map.steersHashing(register) { settle(index, at: instant) }
         chips[index].write(register, value, at: instant)
         guard index == 0 else { return }
         let holdsSpeed =

@@ -9,6 +9,7 @@ extension WireChain {
         _ job: ChipJob, at instant: Instant, now: Instant, into output: inout [LineOutput]
     ) {
         if answersAtOnce(job, at: instant, now: now, into: &output) { return }
+        promote(at: instant, now: now, into: &output)
         catchUp(to: instant, now: now, into: &output)
         for index in chips.indices { settle(index, at: instant) }
         if settings.family == .bm1384 {
@@ -18,9 +19,20 @@ extension WireChain {
         if self.work == nil || isExpired || settings.switchDelay == .zero {
             start(work, at: instant)
         } else {
-            incoming = (work, instant + settings.switchDelay)
+            // One that overtakes another on its way takes that one's place: else jobs that come faster than the cores
+            // change over would leave them with the oldest for ever.
+            let at = instant + settings.switchDelay
+            incoming = (work, incoming.map { min($0.at, at) } ?? at)
         }
         arm(at: instant)
+    }
+
+    /// Starts the job on its way, if it was through by then.
+    private mutating func promote(at instant: Instant, now: Instant, into output: inout [LineOutput]) {
+        guard let next = incoming, next.at <= instant else { return }
+        catchUp(to: next.at, now: now, into: &output)
+        for index in chips.indices { settle(index, at: next.at) }
+        start(next.work, at: next.at)
     }
 
     mutating func start(_ work: ChainWork, at now: Instant) {
@@ -63,6 +75,15 @@ extension WireChain {
         }
     }
 
+    /// Headers of the present job that the chips try before they begin again with the same: by the version mask, the
+    /// length of a sweep and the clock as they were when it came. Nil without a job. Where the sweeps of two chips
+    /// overlap, a header counts for each.
+    public var hashesPerSweep: Double? {
+        guard let work else { return nil }
+        let ticks = chips.reduce(0) { $0 + Double($1.isHalted ? 0 : $1.ticksPerBatch) }
+        return ticks * Double(layout.lanes * work.parts) * Double(work.batches)
+    }
+
     // MARK: Time
 
     /// Sets the next turn, if somebody has something to hash.
@@ -94,11 +115,7 @@ extension WireChain {
     /// Hashes when it is time, in slices of some milliseconds: ``nextDeadline`` is now again while more is owed.
     public mutating func deadlineReached(at now: Instant, into output: inout [LineOutput]) {
         guard let due, due <= now else { return }
-        if let next = incoming, next.at <= now {
-            catchUp(to: next.at, now: now, into: &output)
-            for index in chips.indices { settle(index, at: next.at) }
-            start(next.work, at: next.at)
-        }
+        promote(at: now, now: now, into: &output)
         self.due = nil
         switch settings.pace {
         case .unlimited:
@@ -118,11 +135,27 @@ extension WireChain {
         if let turn = self.due, let next = incoming { self.due = max(now, min(turn, next.at)) }
     }
 
-    /// What is owed until an instant that comes between two turns.
-    private mutating func catchUp(to instant: Instant, now: Instant, into output: inout [LineOutput]) {
+    /// What is owed until an instant that comes between two turns: called before the job or a clock changes.
+    mutating func catchUp(to instant: Instant, now: Instant, into output: inout [LineOutput]) {
         guard settings.pace != .unlimited, work != nil, !isExpired else { return }
         if !hashOwed(to: instant, limit: Limits.wireCatchUpHashes, now: now, into: &output) {
             hashedUntil = max(hashedUntil, instant)
+        }
+    }
+
+    /// What the chips have to hash in this time, by the chain's pace.
+    private func hashesDue(from start: Instant, to end: Instant) -> Double {
+        switch settings.pace {
+        case .modelled(let scale):
+            var hashes = 0.0
+            for index in chips.indices
+            where !chips[index].isHalted && (faults.isEmpty || isHashing(index, at: end)) {
+                hashes += chips[index].modelledHashes(from: start, to: end)
+            }
+            return hashes * scale
+        case .rate(let fixed):
+            return totalRate(at: end) > 0 ? fixed.hashesPerSecond * (end - start).seconds : 0
+        case .unlimited: return 0
         }
     }
 
@@ -131,20 +164,17 @@ extension WireChain {
         to end: Instant, limit: Int, now: Instant, into output: inout [LineOutput]
     ) -> Bool {
         guard end > hashedUntil else { return true }
-        let rate: Double
-        switch settings.pace {
-        case .modelled(let scale): rate = totalRate(at: end) * scale
-        case .rate(let fixed): rate = totalRate(at: end) > 0 ? fixed.hashesPerSecond : 0
-        case .unlimited: return true
-        }
-        guard rate > 0 else {
+        let passed = hashesDue(from: hashedUntil, to: end)
+        let owed = passed - ahead
+        guard owed >= 1 else {
+            // This time is paid for by an earlier turn. A slow chain rests for many slices after each.
+            ahead = -owed
             hashedUntil = end
             return true
         }
-        let owed = (end - hashedUntil).seconds * rate - ahead
-        guard owed >= 1 else { return true }
         let count = min(owed, Double(limit))
-        let reached = count < owed ? hashedUntil + Interval(seconds: (count + ahead) / rate) : end
+        let share = count < owed ? (count + ahead) / passed : 1
+        let reached = share < 1 ? hashedUntil + Interval(seconds: (end - hashedUntil).seconds * share) : end
         let done = hash(Int(count), from: hashedUntil, to: reached, now: now, into: &output)
         // A turn of a chip is not divided: what it did too much is owed less the next time.
         ahead = Double(done) - count

@@ -150,11 +150,16 @@ public struct WireChain: Sendable {
 
     // MARK: To the host
 
+    /// Whether the line still takes a frame that begins then.
+    func hasRoom(for instant: Instant, now: Instant) -> Bool {
+        outputBusyUntil < max(now, instant) + Limits.replyBacklog
+    }
+
     /// Puts a frame on the line, behind what is there.
     mutating func send(
         _ frame: [UInt8], from instant: Instant, now: Instant, into output: inout [LineOutput]
     ) {
-        guard outputBusyUntil < max(now, instant) + Limits.replyBacklog else {
+        guard hasRoom(for: instant, now: now) else {
             statistics.lost += 1
             return
         }

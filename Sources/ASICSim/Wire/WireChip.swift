@@ -52,6 +52,11 @@ public struct WireChip: Sendable {
     /// Hashes per second that the clock and the cores make.
     public func rate(at now: Instant) -> Double { clock.frequency(at: now).megahertz * 1e6 * units }
 
+    /// What the clock and the cores make in a time, the PLL's ramp included.
+    func modelledHashes(from start: Instant, to end: Instant) -> Double {
+        clock.cycles(from: start, to: end) * units
+    }
+
     /// Zero bits that a hash needs to be reported.
     public var ticketBits: Int {
         if let jobTicket { return TicketMask.bits(UInt32(jobTicket)) }
@@ -77,7 +82,7 @@ public struct WireChip: Sendable {
     mutating func count(isHashing: Bool, errorRate: Double, at now: Instant) {
         guard now > countedAt else { return }
         if isHashing, !isHalted {
-            let more = clock.cycles(from: countedAt, to: now) * units
+            let more = modelledHashes(from: countedAt, to: now)
             hashes += more
             wrongHashes += more * errorRate
         }
