@@ -18,7 +18,7 @@ extension DevicePhysics {
         }
         return BoardTelemetry(
             chipTemperature: readChip(), regulatorTemperature: regulator, fanSpeed: rpm,
-            inputPower: inputPower)
+            inputPower: inputPower, isSupplyGood: !condition.isSupplyDown)
     }
 
     /// What the sensor says that stands for the chips, without noise.

@@ -199,19 +199,20 @@ public struct FirmwareParameters: Equatable, Sendable {
     /// Shortest and longest time between two sensor readings.
     public var telemetrySecondsMin = 1.0
     public var telemetrySecondsMax = 10.0
+    // Of what follows, nil leaves it to the personality.
     /// `exact`: another number of chips than expected ends the start. `tolerant`: after half of the tries fewer do.
-    public var enumeration = "exact"
-    public var enumerationTries = 1
+    public var enumeration: String?
+    public var enumerationTries: Int?
     /// A fan below it counts as lost; zero: fans are not watched.
-    public var fanLostRPM = 0.0
+    public var fanLostRPM: Double?
     /// How long a fan must be lost before hashing stops.
-    public var fanLostSeconds = 10.0
+    public var fanLostSeconds: Double?
     /// Attempts at one pool before the next one's turn.
-    public var poolRetries = 3
+    public var poolRetries: Int?
     /// How often a device on a fallback looks for its first pool.
-    public var failoverProbeSeconds = 60.0
+    public var failoverProbeSeconds: Double?
     /// Chips are tuned one by one after the start.
-    public var autotunes = false
+    public var autotunes: Bool?
 
     /// With the most boards that the family's controller drives.
     public static let personalities: [(name: String, boardsMax: Int)] = [

@@ -11,6 +11,8 @@ public struct FirmwareSettings: Sendable, Equatable {
     /// In order of preference; at least one. The scheme of each address decides its protocol.
     public var accounts: [PoolAccount]
     public var personality = Personality.cpuMiner
+    /// Where this model differs from its personality.
+    public var departures = HabitDepartures()
     /// What is opened at V2 pools.
     public var channel = ChannelKind.standard
     /// Set SetupConnection's REQUIRES_STANDARD_JOBS: the pool must then send NewMiningJob only.

@@ -57,10 +57,6 @@ enum Limits {
 
     /// A fan told to run at this duty or more must turn; below it small fans may stand.
     static let fanCheckDuty = 0.3
-    /// Stock Antminer firmware calls a fan lost below about 1500 rpm at full drive; at a third of it, 300.
-    static let fanSpeedMin = RPM(300)
-    /// Readings without a turning fan before it counts as lost: one may fall into the spin-up.
-    static let fanMissesMax = 3
     /// Readings that differ by no more than the coarsest sensor's step are the same.
     static let steadyKelvin = 1.0
     /// Fan changes that sensor noise of 0.3 K causes through the proportional gain stay below it.

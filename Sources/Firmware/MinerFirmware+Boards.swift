@@ -15,7 +15,7 @@ extension MinerFirmware {
     /// One stage of the boot is over.
     mutating func advanceBoards(at now: Instant, commands: inout [HashboardCommand]) {
         switch boards {
-        case .off, .running, .coolingDown, .sleeping, .faulty: break
+        case .off, .running, .coolingDown, .sleeping, .faulty, .unpowered: break
         case .poweringUp:
             counts = 0
             commands.append(.setPower(true))
@@ -73,6 +73,8 @@ extension MinerFirmware {
                 if habits.needsAllChips || chips == 0 {
                     boards = .faulty
                     commands.append(.setPower(false))
+                    // Whether chips are missing or their power is.
+                    if chips == 0 { commands.append(.readTelemetry) }
                     return announcePhase(into: &effects)
                 }
             }
@@ -102,7 +104,13 @@ extension MinerFirmware {
         telemetry = reading
         telemetryAt = now
         switch boards {
-        case .off, .sleeping, .faulty: return
+        case .off, .sleeping: return
+        case .faulty:
+            guard !reading.isSupplyGood else { return }
+            loseSupply(into: &effects, commands: &commands)
+        case .unpowered:
+            if reading.isSupplyGood { regainSupply(at: now, into: &effects, commands: &commands) }
+        case _ where !reading.isSupplyGood: loseSupply(into: &effects, commands: &commands)
         case .poweringUp, .enumerating, .ramping: break
         case .running:
             judge(reading, at: now, into: &effects, commands: &commands)
@@ -111,7 +119,8 @@ extension MinerFirmware {
             let verdict = governor.judgeRest(chip: reading.chipTemperature, rested: now - since)
             if case .restart(let frequency, _) = verdict {
                 effects.observe(.cooledDown(restartFrequency: frequency))
-                fanMisses = 0
+                fanLostSince = nil
+                fanIsLost = false
                 powerUpBoards(at: now, commands: &commands)
             }
         }
@@ -120,14 +129,33 @@ extension MinerFirmware {
         timers.set(.telemetry, now + telemetryInterval)
     }
 
+    /// As stock Antminers (ERROR_POWER_LOST) and ESP-Miner (power_fault) do: hashing ends, the pool is kept. BraiinsOS
+    /// starts its boards anew by itself; so do all here.
+    private mutating func loseSupply(into effects: inout Effects, commands: inout [HashboardCommand]) {
+        effects.observe(.supplyLost)
+        boards = .unpowered
+        issued.removeAll(keepingCapacity: true)
+        timers.stop(.work)
+        timers.stop(.boards)
+        commands.append(.idle)
+        commands.append(.setPower(false))
+    }
+
+    private mutating func regainSupply(
+        at now: Instant, into effects: inout Effects, commands: inout [HashboardCommand]
+    ) {
+        effects.observe(.supplyReturned)
+        powerUpBoards(at: now, commands: &commands)
+    }
+
     private mutating func judge(
         _ reading: BoardTelemetry, at now: Instant, into effects: inout Effects,
         commands: inout [HashboardCommand]
     ) {
-        noteFan(reading, into: &effects)
+        noteFan(reading, at: now, into: &effects)
         var verdict = governor.judge(
             chip: reading.chipTemperature, regulator: reading.regulatorTemperature)
-        if habits.faultyFanStops, fanMisses >= Limits.fanMissesMax { verdict = .shutDown }
+        if fanIsLost, habits.lostFanStops { verdict = .shutDown }
         switch verdict {
         case .keep, .restart: break
         case .run(let frequency):
@@ -164,24 +192,27 @@ extension MinerFirmware {
     }
 
     /// A fan that is told to turn and does not.
-    private mutating func noteFan(_ reading: BoardTelemetry, into effects: inout Effects) {
-        guard let speed = reading.fanSpeed, fanDuty.fraction >= Limits.fanCheckDuty else {
-            fanMisses = 0
+    private mutating func noteFan(_ reading: BoardTelemetry, at now: Instant, into effects: inout Effects) {
+        let habits = habits
+        guard let speed = reading.fanSpeed, fanDuty.fraction >= Limits.fanCheckDuty,
+            speed < habits.fanLostBelow
+        else {
+            fanLostSince = nil
+            fanIsLost = false
             return
         }
-        guard speed < Limits.fanSpeedMin else {
-            fanMisses = 0
-            return
-        }
-        fanMisses += 1
-        if fanMisses == Limits.fanMissesMax { effects.observe(.fanFailed) }
+        let since = fanLostSince ?? now
+        fanLostSince = since
+        guard now - since >= habits.fanLossPatience, !fanIsLost else { return }
+        fanIsLost = true
+        effects.observe(.fanFailed)
     }
 
     private mutating func driveFan(
         _ reading: BoardTelemetry, after passed: Interval, commands: inout [HashboardCommand]
     ) {
         switch boards {
-        case .off, .sleeping, .faulty: break
+        case .off, .sleeping, .faulty, .unpowered: break
         case .coolingDown: setFan(.full, commands: &commands)
         case .poweringUp, .enumerating, .ramping: setFan(settings.governor.fanStart, commands: &commands)
         case .running:
@@ -199,7 +230,9 @@ extension MinerFirmware {
         let drift = abs((now.chipTemperature?.degrees ?? 0) - (before?.chipTemperature?.degrees ?? -100))
         let steady =
             drift <= Limits.steadyKelvin && abs(fanDuty.percent - duty.percent) <= Limits.steadyPercent
-        let next = steady ? telemetryInterval * 2 : Interval(nanoseconds: telemetryInterval.nanoseconds / 2)
+        let next =
+            steady && fanLostSince == nil
+            ? telemetryInterval * 2 : Interval(nanoseconds: telemetryInterval.nanoseconds / 2)
         telemetryInterval = max(settings.telemetryMin, min(settings.telemetryMax, next))
     }
 

@@ -15,8 +15,12 @@ public struct MinerFirmware {
     public typealias Effects = EffectBuffer<MinerObservation>
 
     public internal(set) var settings: FirmwareSettings
-    /// Looked up and not kept: a fleet has a hundred thousand of them.
-    var habits: Habits { settings.personality.habits }
+    /// Put together and not kept: a fleet has a hundred thousand of them.
+    var habits: Habits {
+        var habits = settings.personality.habits
+        settings.departures.apply(to: &habits)
+        return habits
+    }
     /// What the calendar says; the owner sets it anew when the clock steps.
     public var wallClock: WallClock
     var secrets: SecretGenerator
@@ -26,7 +30,9 @@ public struct MinerFirmware {
     var governor: ThermalGovernor
     var fan: FanController
     var fanDuty = FanDuty.off
-    var fanMisses = 0
+    /// Since when a fan has not turned as it should.
+    var fanLostSince: Instant?
+    var fanIsLost = false
     var telemetry: BoardTelemetry?
     var telemetryInterval: Interval
     var telemetryAt = Instant.start
@@ -88,6 +94,8 @@ public struct MinerFirmware {
         case sleeping
         /// Chips are missing and this firmware does not mine without them.
         case faulty
+        /// The supply's output is gone. The controller runs on, on the supply's standby output.
+        case unpowered
     }
 
     /// The state of the network side.
@@ -228,7 +236,7 @@ public struct MinerFirmware {
         case .off: return .off
         case .coolingDown: return .coolingDown
         case .sleeping: return .sleeping
-        case .faulty: return .faulty
+        case .faulty, .unpowered: return .faulty
         case .poweringUp, .enumerating, .ramping: return .booting
         case .running: break
         }

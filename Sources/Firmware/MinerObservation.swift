@@ -24,7 +24,7 @@ public enum MinerPhase: String, Sendable, Hashable, CaseIterable {
     case backingOff
     /// Put to sleep by its owner.
     case sleeping
-    /// Chips are missing, and this firmware does not mine without them.
+    /// Chips are missing, and this firmware does not mine without them; or the boards have no power.
     case faulty
 }
 
@@ -107,6 +107,9 @@ public enum MinerObservation: Sendable, Equatable {
     case overheated(chip: Celsius?, regulator: Celsius?)
     case cooledDown(restartFrequency: Megahertz)
     case fanFailed
+    /// The supply says that its output is gone; the boards rest until it is back.
+    case supplyLost
+    case supplyReturned
     /// No share came for much longer than chance allows: the boards are started anew.
     case watchdogFired
     /// The device would not do what its owner told it.

@@ -1,3 +1,4 @@
+import Hardware
 import SansIO
 
 /// The families of firmware that devices run, by what a profile calls them.
@@ -19,7 +20,7 @@ public enum Personality: String, Sendable, Hashable, CaseIterable {
         var habits = Habits()
         switch self {
         case .antminer:
-            habits.faultyFanStops = true
+            habits.lostFanStops = true
             habits.returnsToPreferredPool = .minutes(1)
             habits.chipTemperatureOffset = 15
             habits.waitsForSharesTimes = 60
@@ -27,7 +28,7 @@ public enum Personality: String, Sendable, Hashable, CaseIterable {
             habits.enumerationAttempts = 10
             habits.enumerationWait = .seconds(10)
             habits.acceptsFewerChipsAfter = 5
-            habits.faultyFanStops = true
+            habits.lostFanStops = true
             habits.returnsToPreferredPool = .minutes(1)
             habits.chipTemperatureOffset = 15
         case .espMiner:
@@ -43,7 +44,7 @@ public enum Personality: String, Sendable, Hashable, CaseIterable {
             habits.enumerationWait = .seconds(5)
             habits.needsAllChips = true
         case .whatsminer:
-            habits.faultyFanStops = true
+            habits.lostFanStops = true
             habits.returnsToPreferredPool = .minutes(2)
         case .avalon:
             habits.returnsToPreferredPool = .minutes(1)
@@ -68,8 +69,12 @@ public struct Habits: Sendable, Equatable {
     public var acceptsFewerChipsAfter = 1
     /// Without all of its chips the device does not mine at all.
     public var needsAllChips = false
-    /// A fan that does not turn stops the hashing.
-    public var faultyFanStops = false
+    /// A fan that is told to turn and turns slower is lost.
+    public var fanLostBelow = RPM(300)
+    /// For so long, until it counts.
+    public var fanLossPatience = Interval.seconds(10)
+    /// It stops the hashing; otherwise it is told of and no more.
+    public var lostFanStops = false
     /// V1 `client.reconnect` and V2 Reconnect are followed.
     public var followsReconnect = true
     /// A nonce that was reported before counts as a hardware error and is not submitted.
@@ -79,4 +84,31 @@ public struct Habits: Sendable, Equatable {
     public var v1 = V1Dialect()
     /// What the status pages add to the board's sensor and call the chip's temperature.
     public var chipTemperatureOffset = 0.0
+}
+
+/// In what one model's firmware differs from its family's; what is nil does not.
+public struct HabitDepartures: Sendable, Equatable {
+    public var connectAttempts: Int?
+    public var returnsToPreferredPool: Interval?
+    public var enumerationAttempts: Int?
+    /// Every chip must answer. False: after half of the attempts fewer do.
+    public var needsAllChips: Bool?
+    /// Zero: fans are not watched.
+    public var fanLostBelow: RPM?
+    public var fanLossPatience: Interval?
+    public init() {}
+
+    func apply(to habits: inout Habits) {
+        if let connectAttempts { habits.connectAttempts = connectAttempts }
+        if let returnsToPreferredPool { habits.returnsToPreferredPool = returnsToPreferredPool }
+        if let enumerationAttempts { habits.enumerationAttempts = enumerationAttempts }
+        if let needsAllChips {
+            habits.needsAllChips = needsAllChips
+            habits.acceptsFewerChipsAfter = max(1, habits.enumerationAttempts / 2)
+        }
+        if let fanLossPatience { habits.fanLossPatience = fanLossPatience }
+        guard let fanLostBelow else { return }
+        habits.fanLostBelow = fanLostBelow
+        habits.lostFanStops = true
+    }
 }

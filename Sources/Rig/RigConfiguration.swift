@@ -86,6 +86,7 @@ extension RigConfiguration {
             announcedHashRate: announcedHashRate, expectedChips: profile.chipCount,
             frequency: Megahertz(profile.chip.nominalMegahertz), voltage: Volts(profile.chip.nominalVolts))
         settings.personality = personality
+        settings.departures = departures
         settings.payout = payout
         settings.channel = channel
         settings.requiresStandardJobs = requiresStandardJobs
@@ -104,22 +105,36 @@ extension RigConfiguration {
     /// Profiles from outside may name what this build does not know: that is a program on a computer.
     public var personality: Personality { Personality(rawValue: profile.firmware.personality) ?? .cpuMiner }
 
+    /// Strings of SetupConnection. Makers' own firmwares speak no V2 yet; theirs follow BraiinsOS: maker, model,
+    /// the firmware's name.
     private var identity: DeviceIdentity {
         let number = String(stream, radix: 16)
-        return switch personality {
-        case .espMiner:
-            DeviceIdentity(
-                vendor: "bitaxe", hardwareVersion: profile.chip.family, firmware: "esp-miner (lab)",
-                deviceID: "bitaxe-" + number)
-        case .antminer, .braiins:
-            DeviceIdentity(
-                vendor: profile.maker, hardwareVersion: profile.name, firmware: "bmminer (lab)",
-                deviceID: "antminer-" + number)
-        default:
-            DeviceIdentity(
-                vendor: profile.maker, hardwareVersion: profile.name, firmware: "mining-lab",
-                deviceID: "cpu-" + number)
-        }
+        let (vendor, hardware, firmware, prefix): (String, String, String, String) =
+            switch personality {
+            case .espMiner: ("bitaxe", profile.chip.family, "esp-miner (lab)", "bitaxe-")
+            case .antminer: (profile.maker, profile.name, "bmminer (lab)", "antminer-")
+            case .braiins: ("Braiins", profile.name, "Braiins OS (lab)", "braiins-")
+            case .whatsminer: (profile.maker, profile.name, "btminer (lab)", "whatsminer-")
+            case .avalon: (profile.maker, profile.name, "cgminer avalon (lab)", "avalon-")
+            case .cgminerGekko: (profile.maker, profile.name, "cgminer gekko (lab)", "gekko-")
+            case .cpuMiner: (profile.maker, profile.name, "mining-lab", "cpu-")
+            }
+        let version = profile.firmware.version
+        return DeviceIdentity(
+            vendor: vendor, hardwareVersion: hardware, firmware: version.isEmpty ? firmware : version,
+            deviceID: prefix + number)
+    }
+
+    private var departures: HabitDepartures {
+        let firmware = profile.firmware
+        var departures = HabitDepartures()
+        departures.connectAttempts = firmware.poolRetries
+        departures.returnsToPreferredPool = firmware.failoverProbeSeconds.map { Interval(seconds: $0) }
+        departures.enumerationAttempts = firmware.enumerationTries
+        departures.needsAllChips = firmware.enumeration.map { $0 == "exact" }
+        departures.fanLostBelow = firmware.fanLostRPM.map { RPM($0) }
+        departures.fanLossPatience = firmware.fanLostSeconds.map { Interval(seconds: $0) }
+        return departures
     }
 
     private var governorSettings: GovernorSettings {

@@ -26,7 +26,7 @@ enum AntminerForms {
                 "api_version": sectionVersion,
             ],
             "INFO": [
-                "miner_version": .string(minerVersion), "CompileTime": .string(compileTime),
+                "miner_version": .string(minerVersion), "CompileTime": .string(labels.firmwareVersion),
                 "type": .string(labels.model),
             ],
             name: .array(items),
@@ -92,7 +92,8 @@ enum AntminerForms {
     /// Chains and fans are numbered from 1; the S9's sockets begin at 6 and its fans at 5.
     static func apiStatistics(_ labels: DeviceLabels, _ status: DeviceStatus) -> [JSONObject] {
         let head: JSONObject = [
-            "BMMiner": "1.0.0", "Miner": .string(minerVersion), "CompileTime": .string(compileTime),
+            "BMMiner": "1.0.0", "Miner": .string(minerVersion),
+            "CompileTime": .string(labels.firmwareVersion),
             "Type": .string(labels.model),
         ]
         let isOld = labels.model.hasPrefix("Antminer S9")

@@ -69,7 +69,7 @@ struct AntminerWeb: Sendable {
             "ipaddress": .string(labels.address), "netmask": "255.0.0.0", "gateway": "", "dnsservers": "",
             "system_mode": "GNU/Linux",
             "system_kernel_version": "Linux 4.6.0-xilinx-gff8137b #28 SMP PREEMPT",
-            "system_filesystem_version": .string(AntminerForms.compileTime), "firmware_type": "Release",
+            "system_filesystem_version": .string(labels.firmwareVersion), "firmware_type": "Release",
             "Algorithm": "sha256d", "serinum": .string(labels.serial),
         ]
     }
@@ -106,7 +106,11 @@ struct AntminerWeb: Sendable {
         }
         let missing = status.faults.contains { if case .chipsMissing = $0 { true } else { false } }
         return [
-            lamp("rate", missing ? "ERROR_CHIP_NUM: asic number is not enough" : nil),
+            lamp(
+                "rate",
+                status.faults.contains(.supplyLost)
+                    ? "ERROR_POWER_LOST: power voltage rise or drop"
+                    : missing ? "ERROR_CHIP_NUM: asic number is not enough" : nil),
             lamp(
                 "network",
                 status.faults.contains(.noPool) ? "ERROR_NETWORK_LOST: network connection lost" : nil),

@@ -55,7 +55,7 @@ enum AvalonForms {
         let work = status.isAsleep ? "In Idle" : status.isMining ? "In Work" : "In Init"
         let megahertz = Decimals.text(status.frequency.megahertz, 2)
         var keys: [(String, String)] = [
-            ("Ver", "\(number)-83-21012801_4ec6bb0_211fc83"), ("DNA", labels.serial.lowercased()),
+            ("Ver", "\(number)-83-\(labels.firmwareVersion)"), ("DNA", labels.serial.lowercased()),
             ("MEMFREE", "1382848.1380480"), ("NETFAIL", "0 0 0 0 0 0 0 0"),
             ("SYSTEMSTATU", "Work: \(work), Hash Board: \(boards.count)"),
             ("Elapsed", Decimals.text(status.uptime.seconds, 0)), ("BOOTBY", "0x01.00000000"),

@@ -193,8 +193,8 @@ struct AxeOSWeb: Sendable {
         item.append("ipv6", "")
         item.append("macAddr", .string(labels.macText))
         item.append("hostname", .string(hostname))
-        item.append("version", .string(Self.version))
-        item.append("axeOSVersion", .string(Self.version))
+        item.append("version", .string(labels.firmwareVersion))
+        item.append("axeOSVersion", .string(labels.firmwareVersion))
         item.append("idfVersion", "v5.5.1")
         item.append("boardVersion", .string(boardVersion))
         item.append("runningPartition", "factory")
@@ -206,6 +206,7 @@ struct AxeOSWeb: Sendable {
         if status.faults.contains(where: { if case .chipsMissing = $0 { true } else { false } }) {
             item.append("hardware_fault", "ASIC chip count 0")
         }
+        if status.faults.contains(.supplyLost) { item.append("power_fault", "Power fault detected") }
     }
 
     private var boardVersion: String {

@@ -16,22 +16,22 @@ extension CgminerAPI {
         case .antminer:
             item = [
                 "BMMiner": "1.0.0", "API": "3.1", "Miner": "uart_trans.1.3",
-                "CompileTime": .string(AntminerForms.compileTime), "Type": .string(labels.model),
+                "CompileTime": .string(labels.firmwareVersion), "Type": .string(labels.model),
             ]
         case .braiins:
-            item = ["API": "3.7", "BOSminer+": "0.2.0-lab"]
+            item = ["API": "3.7", "BOSminer+": .string(labels.firmwareVersion)]
         case .avalon:
             let number = AvalonForms.modelNumber(labels.model)
             item = [
                 "CGMiner": "4.11.1", "API": "3.7", "STM8": "20.08.01",
                 "PROD": .string(AvalonForms.product(labels.model)),
                 "MODEL": .string(number), "HWTYPE": "MM4v1_X3", "SWTYPE": "MM315",
-                "LVERSION": "21012801_4ec6bb0_211fc83", "BVERSION": "21012801_4ec6bb0_211fc83",
-                "CGVERSION": "21012801_4ec6bb0_211fc83", "DNA": .string(labels.serial.lowercased()),
+                "LVERSION": .string(labels.firmwareVersion), "BVERSION": .string(labels.firmwareVersion),
+                "CGVERSION": .string(labels.firmwareVersion), "DNA": .string(labels.serial.lowercased()),
                 "MAC": .string(labels.mac.map(DeviceLabels.hex).joined().lowercased()), "UPAPI": "2",
             ]
-        case .cgminerGekko: item = ["CGMiner": "4.13.1", "API": "3.7"]
-        case .whatsminer, .axeOS, .cgminer: item = ["CGMiner": "4.11.1", "API": "3.7"]
+        case .whatsminer, .axeOS: item = ["CGMiner": "4.11.1", "API": "3.7"]
+        case .cgminerGekko, .cgminer: item = ["CGMiner": .string(labels.firmwareVersion), "API": "3.7"]
         }
         let message = labels.dialect == .braiins ? "BOSminer versions" : "CGMiner versions"
         return APIReply(.success, 22, message, section: "VERSION", items: [item])

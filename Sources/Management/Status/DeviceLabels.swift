@@ -10,6 +10,8 @@ public struct DeviceLabels: Sendable, Equatable {
     /// As the maker's own pages write it.
     public var model: String
     public var chip: String
+    /// The firmware's version where the profile tells one; nil for the dialect's own.
+    public var version: String?
     /// Hashes per clock cycle of one chip.
     public var coresPerChip: Double
     public var boards: Int
@@ -27,6 +29,20 @@ public struct DeviceLabels: Sendable, Equatable {
     /// Where its interfaces listen; an IPv4 address.
     public var address: String
     public var hardwareIsReal = false
+
+    /// The firmware's version as its pages tell it.
+    var firmwareVersion: String {
+        if let version { return version }
+        return switch dialect {
+        case .antminer: AntminerForms.compileTime
+        case .braiins: "0.2.0-lab"
+        case .whatsminer: WhatsminerForms.firmwareVersion
+        case .avalon: "21012801_4ec6bb0_211fc83"
+        case .axeOS: AxeOSWeb.version
+        case .cgminerGekko: "4.13.1"
+        case .cgminer: "4.11.1"
+        }
+    }
 
     /// `02:AB:…`
     public var macText: String { mac.map(Self.hex).joined(separator: ":") }
@@ -47,8 +63,11 @@ extension DeviceLabels {
         let mac = [0x02] + (0..<5).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         dialect = Dialect(personality, family: profile.name)
         maker = profile.maker
-        model = profile.name
-        chip = profile.chip.family
+        // AxeOS has two names: the device's own, and its chip's, by which fleet software knows the board.
+        let named = profile.firmware.model
+        model = dialect == .axeOS || named.isEmpty ? profile.name : named
+        chip = dialect == .axeOS && !named.isEmpty ? named : profile.chip.family
+        version = profile.firmware.version.isEmpty ? nil : profile.firmware.version
         coresPerChip = profile.chip.units
         boards = profile.boards.count
         chipsPerBoard = profile.boards.chipsPerBoard

@@ -83,6 +83,7 @@ public struct PoolStatus: Sendable, Equatable {
 /// What keeps a device from mining well, as its pages and error lists say it.
 public enum DeviceFault: Sendable, Hashable {
     case fanLost
+    case supplyLost
     case overheated
     case chipsMissing(board: Int, found: Int, expected: Int)
     case sensorLost

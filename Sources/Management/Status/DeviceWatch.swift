@@ -13,6 +13,7 @@ struct DeviceWatch: Sendable {
     private var boardRates: [HashRate]
     private var boardErrors: [UInt64]
     private var hasLostFan = false
+    private var hasLostSupply = false
     private var isTooHot = false
 
     init(labels: DeviceLabels, wallClock: WallClock, seed: PRNG, at now: Instant) {
@@ -61,6 +62,8 @@ struct DeviceWatch: Sendable {
         case .hardwareError(let board, _), .duplicateNonce(let board, _):
             if boardErrors.indices.contains(Int(board)) { boardErrors[Int(board)] += 1 }
         case .fanFailed: hasLostFan = true
+        case .supplyLost: hasLostSupply = true
+        case .supplyReturned: hasLostSupply = false
         case .overheated: isTooHot = true
         case .cooledDown:
             isTooHot = false
@@ -68,6 +71,7 @@ struct DeviceWatch: Sendable {
         case .phaseChanged(.off):
             isTooHot = false
             hasLostFan = false
+            hasLostSupply = false
             reset(at: now)
         default: break
         }
@@ -142,9 +146,10 @@ struct DeviceWatch: Sendable {
     private func faults(_ miner: MinerSnapshot, _ boards: [BoardStatus]) -> [DeviceFault] {
         var faults: [DeviceFault] = []
         if hasLostFan { faults.append(.fanLost) }
+        if hasLostSupply { faults.append(.supplyLost) }
         if isTooHot { faults.append(.overheated) }
         if let telemetry = miner.telemetry, telemetry.chipTemperature == nil { faults.append(.sensorLost) }
-        if miner.chips > 0 || miner.phase == .faulty {
+        if !hasLostSupply, miner.chips > 0 || miner.phase == .faulty {
             for (index, board) in boards.enumerated() where board.chips < board.expectedChips {
                 faults.append(.chipsMissing(board: index, found: board.chips, expected: board.expectedChips))
             }

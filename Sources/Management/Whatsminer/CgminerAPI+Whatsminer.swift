@@ -23,7 +23,7 @@ extension CgminerAPI {
         case "get_version":
             return success([
                 "api_ver": .string(WhatsminerForms.apiVersion),
-                "fw_ver": .string(WhatsminerForms.firmwareVersion),
+                "fw_ver": .string(labels.firmwareVersion),
                 "platform": "H616", "chip": .string(labels.chip),
             ])
         case "get_miner_info":
@@ -51,7 +51,7 @@ extension CgminerAPI {
         case "status":
             return success([
                 "mineroff": .string(status.isAsleep ? "true" : "false"), "mineroff_reason": "",
-                "mineroff_time": "", "FirmwareVersion": .string("'\(WhatsminerForms.firmwareVersion)'"),
+                "mineroff_time": "", "FirmwareVersion": .string("'\(labels.firmwareVersion)'"),
                 "power_mode": "Normal", "hash_percent": "100%",
             ])
         case let name where Self.writes.contains(name) || name.hasPrefix("set_") || name.hasPrefix("power_"):

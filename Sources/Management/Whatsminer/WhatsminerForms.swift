@@ -27,11 +27,12 @@ enum WhatsminerForms {
         return model + "_" + variant
     }
 
-    /// btminer's error codes: fans 1xx, temperature sensors 3xx, hashboards 5xx, pools 20xx.
+    /// btminer's error codes: fans 1xx, supply 2xx (202: output voltage), temperature sensors 3xx, hashboards 5xx, pools 20xx.
     static func errorCodes(_ status: DeviceStatus) -> [Int] {
         status.faults.map { fault in
             switch fault {
             case .fanLost: 110
+            case .supplyLost: 202
             case .overheated: 350
             case .sensorLost: 300
             case .chipsMissing(let board, let found, _): (found == 0 ? 530 : 540) + board
@@ -72,7 +73,7 @@ extension CgminerAPI {
         item.append("Uptime", .whole(status.uptime.seconds))
         item.append("MAC", .string(labels.macText))
         item.append("Factory GHS", .whole(labels.nominalHashRate.hashesPerSecond / 1e9))
-        item.append("Firmware Version", .string("'\(WhatsminerForms.firmwareVersion)'"))
+        item.append("Firmware Version", .string("'\(labels.firmwareVersion)'"))
         item.append("Target Freq", .whole(status.configuredFrequency.megahertz))
         item.append("Target MHS", .whole(labels.nominalHashRate.hashesPerSecond / 1e6))
         item.append("Upfreq Complete", .int(status.isMining ? 1 : 0))

@@ -98,7 +98,7 @@ struct WhatsminerV3: Sendable {
             ],
             "miner": .object(miner),
             "system": [
-                "api": "3.0.0", "platform": "H616", "fwversion": .string(WhatsminerForms.firmwareVersion),
+                "api": "3.0.0", "platform": "H616", "fwversion": .string(labels.firmwareVersion),
                 "control-board-version": "CB6V10", "btrom": "0",
                 "ledstatus": .string(status.isIdentifying ? "manual" : "auto"),
             ],

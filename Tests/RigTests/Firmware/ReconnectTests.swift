@@ -72,6 +72,7 @@ import Testing
         var world = world {
             $0.pools.append(second)
             $0.profile.firmware.personality = "braiins"
+            $0.profile.firmware.poolRetries = nil
         }
         world.isReachable = false
         try world.run(for: .milliseconds(100))

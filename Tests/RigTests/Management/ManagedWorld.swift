@@ -181,6 +181,7 @@ enum ManagedProfiles {
         var profile = TestRigs.antminer
         profile.name = name
         profile.maker = maker
+        profile.firmware.model = ""
         profile.boards.chipsPerBoard = chips
         profile.firmware.personality = personality.rawValue
         return profile
