@@ -162,7 +162,10 @@ let testRooms: [Target] = [
     tests("USB", ["USB", "Hardware"]),
     tests("House", []),
     tests(
-        "Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"],
+        "Lab",
+        [
+            "LabCLI", "Runtime", "Hardware", "Bitcoin", "Pool", "Firmware", "Stratum", "SansIO", "JSONText",
+        ],
         exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py"]),
 ]
 

@@ -1,3 +1,4 @@
+import Pool
 import SansIO
 
 /// Every bound of the job declaration server, with its reason. A test or an operator may tighten them.
@@ -18,7 +19,7 @@ public struct JobDeclarationServerLimits: Sendable, Hashable {
     /// Allocations that one connection may make in a minute; more is no mining.
     public var allocationsPerMinute = 600
     /// How long a token is good. A template lives for a block or for a minute of fees.
-    public var tokenLifetime = Interval.minutes(30)
+    public var tokenLifetime = MiningJobToken.lifetime
     /// Declarations of one connection that wait for transactions or for the node.
     public var pendingPerConnection = 4
     /// How long a declaration on a block that the node has not heard of yet waits for it: a miner's node is often

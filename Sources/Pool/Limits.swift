@@ -20,6 +20,9 @@ public struct PoolLimits: Sendable, Hashable {
     public var frameWithCustomJobs = V2Limits.payloadFromMiningClientMax
     /// Used tokens remembered until they expire. A token lives for half an hour, so this is 36 jobs a second.
     public var spentTokens = 65_536
+    /// Accounts whose tokens were taken back, each until the last of them has expired; it is an operator who calls. Beyond
+    /// it everybody's tokens of the oldest call's time are void.
+    public var revokedAccounts = 1_024
     /// How long SetCustomMiningJob on a tip that the pool has not heard of waits for it; 0 for not at all.
     /// Nodes of one network are within a second of each other most of the time.
     public var customJobHold = Interval.seconds(2)

@@ -62,6 +62,8 @@ public struct TimerQueue<Key: Hashable & Sendable>: Sendable {
 
     public var next: Instant? { heap.first?.deadline }
 
+    public func isSet(_ key: Key) -> Bool { live[key] != nil }
+
     /// The next key that is due, forgotten by this call; nil when none is.
     public mutating func popDue(at now: Instant) -> Key? {
         guard let first = heap.first, first.deadline <= now else { return nil }

@@ -71,7 +71,7 @@ extension TranslatorMachine {
         }
         let size = channel.extranoncePrefix.count + channel.rollableSize
         guard let fault = rule.fault(in: job, extranonceSize: size) else { return true }
-        leaveUpstream(fault, into: &effects)
+        leaveUpstream(fault, at: now, into: &effects)
         return false
     }
 }

@@ -85,6 +85,9 @@ extension ListenerID {
 extension DialID {
     /// The translator's pool.
     public static let upstreamPool = DialID(2)
+
+    /// A pool of more preference, by the number of the attempt: an answer to an earlier one is told apart.
+    static func preferredPool(_ attempt: UInt32) -> DialID { DialID(attempt | 1 << 31) }
 }
 
 /// Settings that a running translator takes anew; nil leaves one as it is.

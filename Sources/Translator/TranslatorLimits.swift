@@ -1,3 +1,4 @@
+import Pool
 import SansIO
 
 /// Every bound of the translator, with its reason.
@@ -37,6 +38,8 @@ public struct TranslatorLimits: Sendable, Hashable {
     /// First and longest pause between two attempts to reach a pool.
     public var retryFirst = Interval.seconds(1)
     public var retryLongest = Interval.seconds(30)
+    /// The way back to the pools at the front of the list.
+    public var returns = PoolReturnLimits()
     /// How long miners are kept without a pool. Afterwards they are let go, so that they try their own next pool.
     public var holdWithoutPool = Interval.seconds(60)
     /// Shares that the pool has neither credited nor refused. The reference implementation acknowledges ten at a

@@ -18,6 +18,8 @@ public struct TranslatorMachine: Machine {
         case dial
         /// The pool did not get ready.
         case upstream
+        /// Time to ask whether a pool of more preference serves again, and its answer is overdue.
+        case seekPreferred, preferred
         /// The pool did not answer RequestExtensions.
         case negotiation
         /// The pool was sent shares and said nothing.
@@ -38,6 +40,10 @@ public struct TranslatorMachine: Machine {
     var clock: WallClock
     var secrets: SecretGenerator
     var upstream: UpstreamLink
+    var preference: PoolPreference
+    /// A pool of more preference that is being tried while another one serves.
+    var probe: PreferenceProbe?
+    var lastProbe: UInt32 = 0
     /// Free places are nil and listed in ``freePlaces``.
     var miners: [V1Miner?] = []
     var freePlaces: [Int] = []
@@ -56,6 +62,7 @@ public struct TranslatorMachine: Machine {
         self.configuration = configuration
         clock = configuration.clock
         secrets = SecretGenerator(seed: configuration.secretSeed)
+        preference = PoolPreference(configuration.limits.returns)
         upstream = UpstreamLink(endpoint: configuration.upstreams[0].url.endpoint)
         let indexSize = min(configuration.extranonce1Size, 4)
         extranonces = ExtranonceAllocator(
@@ -74,7 +81,8 @@ public struct TranslatorMachine: Machine {
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         switch origin {
-        case .dialed: upstreamOpened(id, at: now, into: &effects)
+        case .dialed(.upstreamPool): upstreamOpened(id, at: now, into: &effects)
+        case .dialed(let attempt): probeOpened(attempt, id, into: &effects)
         case .accepted(_, let address): accept(id, from: address, at: now, into: &effects)
         }
         flushToPool(into: &effects)
@@ -86,6 +94,8 @@ public struct TranslatorMachine: Machine {
     ) {
         if id == upstream.connection {
             upstreamReceived(bytes, at: now, into: &effects)
+        } else if id == probe?.link.connection {
+            probeReceived(bytes, at: now, into: &effects)
         } else if let place = places[id] {
             receive(bytes, on: place, at: now, into: &effects)
         }
@@ -98,6 +108,8 @@ public struct TranslatorMachine: Machine {
     ) {
         if id == upstream.connection {
             upstreamLost(reason, at: now, into: &effects)
+        } else if id == probe?.link.connection {
+            probeFailed(at: now, into: &effects)
         } else if let place = places[id] {
             forget(place, reason: reason, at: now, into: &effects)
         }
@@ -108,8 +120,12 @@ public struct TranslatorMachine: Machine {
         _ dial: DialID, reason: CloseReason, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
-        guard dial == .upstreamPool else { return }
-        upstreamLost(reason, at: now, into: &effects)
+        if dial == .upstreamPool {
+            upstreamLost(reason, at: now, into: &effects)
+        } else if dial == probe?.link.attempt {
+            probeFailed(at: now, into: &effects)
+        }
+        flushToPool(into: &effects)
     }
 
     public mutating func handle(
@@ -120,7 +136,8 @@ public struct TranslatorMachine: Machine {
         case .setClock(let clock): self.clock = clock
         case .disconnect(let id, let text):
             if let place = places[id] { close(place, text, at: now, into: &effects) }
-        case .nextUpstream: leaveUpstream("the operator asked for the next pool", into: &effects)
+        case .nextUpstream:
+            leaveUpstream("the operator asked for the next pool", .wish, at: now, into: &effects)
         case .setDifficulty(let id, let difficulty):
             if let place = places[id] { fix(difficulty, of: place, at: now, into: &effects) }
         case .change(let change):
@@ -144,9 +161,12 @@ public struct TranslatorMachine: Machine {
         while let timer = timers.popDue(at: now) {
             switch timer {
             case .dial: dial(into: &effects)
-            case .upstream: leaveUpstream("the pool did not get ready in time", into: &effects)
+            case .upstream: leaveUpstream("the pool did not get ready in time", at: now, into: &effects)
             case .negotiation: negotiationOverdue(at: now, into: &effects)
-            case .silence: leaveUpstream("the pool was sent shares and said nothing", into: &effects)
+            case .seekPreferred: seekPreferred(at: now, into: &effects)
+            case .preferred: probeFailed(at: now, into: &effects)
+            case .silence:
+                leaveUpstream("the pool was sent shares and said nothing", at: now, into: &effects)
             case .release: releaseMiners(at: now, into: &effects)
             case .miner(let id):
                 if let place = places[id], miners[place]?.isAuthorized == false {
@@ -173,6 +193,7 @@ public struct TranslatorMachine: Machine {
     }
 
     mutating func flushToPool(into effects: inout EffectBuffer<TranslatorObservation>) {
+        probe?.link.flush(into: &effects)
         guard toPool.count > 0 else { return }
         if let id = upstream.connection {
             effects.send(on: id) { writer in toPool.bytes.withUnsafeBytes { writer.write($0) } }

@@ -47,6 +47,7 @@ struct WrongServerTests {
             id: "SV2-3.6.2-01",
             rule: change("SetupConnection.Success", Common.SetupConnectionSuccess.self) { $0.usedVersion = 3 }
         ),
+        Case(id: "SV2-3.6.4-02", rule: TapRule("up ChannelEndpointChanged", .drop)),
         Case(
             id: "SV2-3.6.3-01",
             rule: change("SetupConnection.Error", Common.SetupConnectionError.self) { $0.flags = 1 }),

@@ -48,7 +48,7 @@ enum ExtensionChecks {
             ]),
         Check(
             "EXT2-1.3-01", "Once 0x0002 is negotiated, a share with a worker's name is accepted", [.pool],
-            Opening.setup(), request(23, [0x0002]), [negotiated], Opening.extended(),
+            Opening.setup(), request(23, [0x0002]), [negotiated()], Opening.extended(),
             [Opening.work(), share([.userIdentity("worker_001")]), accepted]),
         Check(
             "EXT2-1.3-02", "Without negotiation the server ignores the worker's name", [.pool],
@@ -56,7 +56,7 @@ enum ExtensionChecks {
             Opening.extended(), [Opening.work(), share([.userIdentity("worker_001")]), accepted]),
         Check(
             "SV2-3.4.3-01", "A TLV longer than its extension allows is rejected", [.pool], Opening.setup(),
-            request(24, [0x0002]), [negotiated], Opening.extended(),
+            request(24, [0x0002]), [negotiated()], Opening.extended(),
             [
                 Opening.work(),
                 share([
@@ -72,6 +72,40 @@ enum ExtensionChecks {
                     }
                     return (try? Mining.SubmitSharesSuccess(frame: frame)) == nil
                         ? .ignore : .end(.fail("the share was accepted"))
+                },
+            ]),
+        Check(
+            "SV2-3.6.4-02",
+            "After ChannelEndpointChanged a worker's name is not read until 0x0002 is negotiated anew",
+            [.pool],
+            // A name that is too long shows whether names are read: such a share is refused.
+            [Opening.setup(slot: 1), Opening.extended(slot: 1), [Opening.work(slot: 1)]].flatMap { $0 },
+            [
+                share([longName], slot: 1),
+                answer(slot: 1, refused: "it reads names that were not negotiated"),
+            ],
+            negotiatedChannel(slot: 2),
+            [share([longName], slot: 2), answer(slot: 2, accepted: "it takes any name")],
+            negotiatedChannel(slot: 3),
+            [
+                .send { notes in
+                    notes.channels(3).first.map {
+                        [.message(Common.ChannelEndpointChanged(channelID: $0.id), on: 3)]
+                    } ?? []
+                },
+                share([longName], slot: 3),
+                .answer(
+                    slot: 3, patience: .seconds(20), timeout: .fail("the share was not answered"),
+                    ended: .fail("the connection was closed")
+                ) { frame, _ in
+                    if let error = try? Mining.SubmitSharesError(frame: frame) {
+                        return .end(
+                            error.errorCode.contains("stale")
+                                ? .unknown("a block came in between")
+                                : .fail("the extension still holds: \(error.errorCode)"))
+                    }
+                    return (try? Mining.SubmitSharesSuccess(frame: frame)) == nil
+                        ? .ignore : .end(.pass("the name was not read"))
                 },
             ]),
         Check(
@@ -97,6 +131,36 @@ enum ExtensionChecks {
         [.say(ExtensionsNegotiation.RequestExtensions(requestID: id, requestedExtensions: extensions))]
     }
 
+    private static let longName = TLV(
+        extensionType: 2, fieldType: 1, value: [UInt8](repeating: 0x61, count: 33))
+
+    /// A channel with work, on a connection that negotiated 0x0002.
+    private static func negotiatedChannel(slot: Int) -> [Step] {
+        Opening.setup(slot: slot)
+            + [
+                .say(
+                    ExtensionsNegotiation.RequestExtensions(
+                        requestID: UInt16(30 + slot), requestedExtensions: [2]),
+                    on: slot), negotiated(slot: slot),
+            ] + Opening.extended(slot: slot) + [Opening.work(slot: slot)]
+    }
+
+    /// Goes on with the answer that the rest of the check builds on; the other one leaves the clause open.
+    private static func answer(slot: Int, refused: String? = nil, accepted: String? = nil) -> Step {
+        .answer(
+            slot: slot, patience: .seconds(20), timeout: .unknown("a share was not answered"),
+            ended: refused.map { .skip($0) }
+        ) { frame, notes in
+            if notes.numbers["sent"] == nil { return .end(.skip("the target is too hard for a search")) }
+            if let error = try? Mining.SubmitSharesError(frame: frame) {
+                if error.errorCode.contains("stale") { return .end(.unknown("a block came in between")) }
+                return refused.map { .end(.skip($0)) } ?? .next
+            }
+            guard (try? Mining.SubmitSharesSuccess(frame: frame)) != nil else { return .ignore }
+            return accepted.map { .end(.skip($0)) } ?? .next
+        }
+    }
+
     private static func answered(
         _ judge: @escaping @Sendable (V2Frame, ProbeNotes) -> Verdict?
     ) -> Step {
@@ -105,24 +169,24 @@ enum ExtensionChecks {
         }
     }
 
-    private static let negotiated = Step.answer(
-        timeout: .skip("the server does not implement extension 0x0001")
-    ) { frame, _ in
-        if let success = try? ExtensionsNegotiation.RequestExtensionsSuccess(frame: frame) {
-            return success.supportedExtensions.contains(0x0002)
-                ? .next : .end(.skip("extension 0x0002 is not supported"))
+    private static func negotiated(slot: Int = 0) -> Step {
+        .answer(slot: slot, timeout: .skip("the server does not implement extension 0x0001")) { frame, _ in
+            if let success = try? ExtensionsNegotiation.RequestExtensionsSuccess(frame: frame) {
+                return success.supportedExtensions.contains(0x0002)
+                    ? .next : .end(.skip("extension 0x0002 is not supported"))
+            }
+            return (try? ExtensionsNegotiation.RequestExtensionsError(frame: frame)) == nil
+                ? .ignore : .end(.skip("extension 0x0002 is not supported"))
         }
-        return (try? ExtensionsNegotiation.RequestExtensionsError(frame: frame)) == nil
-            ? .ignore : .end(.skip("extension 0x0002 is not supported"))
     }
 
-    private static func share(_ tlvs: [TLV]) -> Step {
+    private static func share(_ tlvs: [TLV], slot: Int = 0) -> Step {
         .send { notes in
-            guard let channel = notes.channels().first, let work = notes.work(on: channel),
+            guard let channel = notes.channels(slot).first, let work = notes.work(on: channel, slot: slot),
                 let nonce = work.nonce()
             else { return [] }
             notes.numbers["sent"] = 1
-            return [Outgoing(0, .frame(notes.share(work, nonce: nonce, tlvs: tlvs)))]
+            return [Outgoing(slot, .frame(notes.share(work, nonce: nonce, tlvs: tlvs)))]
         }
     }
 

@@ -95,8 +95,7 @@ extension Clause {
         Clause("SV2-3.6.3-05", .should, "clients SHOULD probe with all flags set", clientsDuty),
         Clause("SV2-3.6.4-01", .must, "the intermediate proxy MUST send ChannelEndpointChanged", proxysDuty),
         Clause(
-            "SV2-3.6.4-02", .must, "upon ChannelEndpointChanged any extension state MUST be reset",
-            clientsDuty),
+            "SV2-3.6.4-02", .must, "upon ChannelEndpointChanged any extension state MUST be reset"),
         Clause(
             "SV2-3.7-01", .must,
             "the coinbase of a block with SegWit transactions MUST have a witness and commitment",

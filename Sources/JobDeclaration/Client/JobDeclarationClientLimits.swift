@@ -1,3 +1,4 @@
+import Pool
 import SansIO
 
 /// Every bound of the job declaration client towards pool, server and node, with its reason. Those towards devices are
@@ -25,16 +26,8 @@ public struct JobDeclarationClientLimits: Sendable, Hashable {
     /// First and longest pause after the whole list of pools failed.
     public var retryFirst = Interval.seconds(1)
     public var retryLongest = Interval.seconds(30)
-    /// First and longest pause before a pool of more preference is tried again while another one serves: soon enough
-    /// that a restart costs little, seldom enough that a dead pool is not bothered.
-    public var returnFirst = Interval.seconds(30)
-    public var returnLongest = Interval.minutes(10)
-    /// How long nobody returns to a pool that took the connection and not the work; trying it costs devices a moment
-    /// of solo work each time.
-    public var shunned = Interval.minutes(10)
-    /// A pool that served for so long clears the count of attempts to return; one that comes and goes does not, so a
-    /// flapping pool is returned to less and less often.
-    public var steady = Interval.minutes(10)
+    /// The way back to the pools at the front of the list.
+    public var returns = PoolReturnLimits()
     /// Unused tokens kept, and asked for at once; the reference implementation's.
     public var tokens = 2
     /// Jobs on their way to the pool or there: as many as devices may work on, and future ones.

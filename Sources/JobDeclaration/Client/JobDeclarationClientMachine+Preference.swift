@@ -17,35 +17,18 @@ struct PreferenceProbe: Sendable {
     func isOn(_ id: ConnectionID) -> Bool { id == pool.connection || id == server.connection }
 }
 
-/// Why a pool is left, which decides how soon somebody may return to it.
-enum Leaving: Sendable {
-    /// The connection ended or was never made: as soon as it is there again.
-    case lost
-    /// It took the connection and not the work, or broke a rule: not for ``JobDeclarationClientLimits/shunned``.
-    case fault
-    /// An operator's, or for a better pool.
-    case wish
-}
-
 /// The way back to the pools at the front of the list: while a later one serves, the earlier ones are tried in their
 /// order now and then, and the first that takes the connection with its server is moved to. Devices keep mining on the
 /// present pool until then.
 extension JobDeclarationClientMachine {
-    /// Sets the next attempt: the pause doubles with each and is spread by a quarter either way, so that a crowd of
-    /// clients does not come back to a restarted pool at one moment.
+    /// Sets the next attempt.
     mutating func scheduleReturn(at now: Instant) {
-        guard let upstream, upstream.choice > 0, !isChosen, probe == nil,
+        guard let upstream, upstream.choice > 0, !preference.isChosen, probe == nil,
             timers.deadline(of: .seekPreferred) == nil
         else {
             return
         }
-        returns += 1
-        let limits = configuration.limits
-        let base = pause(returns, first: limits.returnFirst, longest: limits.returnLongest)
-        let draw = secrets.bytes(2)
-        let share = UInt64(draw[0]) << 8 | UInt64(draw[1])
-        let spread = base.nanoseconds / 2 / 65_536 * share
-        timers.set(.seekPreferred, now + .nanoseconds(base.nanoseconds / 4 * 3 + spread))
+        timers.set(.seekPreferred, now + preference.pause(&secrets))
     }
 
     mutating func seekPreferred(at now: Instant, into effects: inout Effects) {
@@ -56,12 +39,11 @@ extension JobDeclarationClientMachine {
     /// Tries the first pool from there on that nobody has a reason to shun, or waits for the next round.
     private mutating func probe(from first: Int, at now: Instant, into effects: inout Effects) {
         guard let upstream else { return }
-        faulty.removeAll { $0.until <= now }
-        for index in first..<max(first, upstream.choice) where !faulty.contains(where: { $0.index == index })
-        {
-            return startProbe(index, at: now, into: &effects)
+        if let index = preference.candidate(from: first, before: upstream.choice, at: now) {
+            startProbe(index, at: now, into: &effects)
+        } else {
+            scheduleReturn(at: now)
         }
-        scheduleReturn(at: now)
     }
 
     private mutating func startProbe(_ index: Int, at now: Instant, into effects: inout Effects) {
@@ -136,7 +118,7 @@ extension JobDeclarationClientMachine {
         leaveUpstream("a pool of more preference serves again", .wish, at: now, into: &effects)
         timers.stop(.dialUpstream)
         choice = found.index
-        isChosen = false
+        preference.returned()
         upstream = Upstream(choice: found.index, terms: configuration.upstreams[found.index])
         pool = found.pool
         server = found.server

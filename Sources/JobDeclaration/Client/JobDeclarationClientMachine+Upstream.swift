@@ -156,7 +156,7 @@ extension JobDeclarationClientMachine {
         if pool.isReady, upstream.opening == nil, upstream.rewards != nil { timers.stop(.upstream) }
         guard let channel = upstream.channel, let rewards = upstream.rewards else { return }
         self.upstream?.isServing = true
-        servingSince = now
+        preference.serves(at: now)
         scheduleReturn(at: now)
         effects.observe(
             .upstream(.serving(poolEndpoint, identity: upstream.terms.userIdentity)))
@@ -263,13 +263,10 @@ extension JobDeclarationClientMachine {
 
     /// Gives the pool up. Devices keep their connections and work for the miner until another one is reached.
     mutating func leaveUpstream(
-        _ why: String, _ cause: Leaving = .fault, at now: Instant, into effects: inout Effects
+        _ why: String, _ cause: PoolPreference.Leaving = .fault, at now: Instant, into effects: inout Effects
     ) {
         guard let left = upstream else { return }
-        if left.isServing, now - servingSince >= configuration.limits.steady { returns = 0 }
-        faulty.removeAll { $0.index == left.choice }
-        if cause == .fault { faulty.append((left.choice, now + configuration.limits.shunned)) }
-        isChosen = cause == .wish
+        preference.left(left.choice, cause, at: now)
         dropProbe(into: &effects)
         timers.stop(.seekPreferred)
         effects.observe(.upstream(.left(poolEndpoint, reason: why)))

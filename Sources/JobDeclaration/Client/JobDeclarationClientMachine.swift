@@ -75,13 +75,7 @@ public struct JobDeclarationClientMachine: Machine {
     var redirect: Endpoint?
     /// A pool of more preference that is being tried while another one serves.
     var probe: PreferenceProbe?
-    /// Attempts to return since a pool last served steadily.
-    var returns = 0
-    var servingSince = Instant.start
-    /// Pools that were left for a fault, and until when nobody returns to them; at most one entry for each.
-    var faulty: [(index: Int, until: Instant)] = []
-    /// An operator chose the present pool: nobody returns from it.
-    var isChosen = false
+    var preference: PoolPreference
     /// Ascending by job.
     var declarations: [CustomJob] = []
 
@@ -93,6 +87,7 @@ public struct JobDeclarationClientMachine: Machine {
 
     public init(_ configuration: JobDeclarationClientConfiguration) {
         self.configuration = configuration
+        preference = PoolPreference(configuration.limits.returns)
         var devices = configuration.devices
         devices.work = .owner
         self.devices = PoolMachine(devices)

@@ -29,6 +29,7 @@ struct DeviceCommand: AsyncParsableCommand {
     @Option(help: "Seed of everything that is drawn.") var seed: UInt64 = 1
     @Flag(help: "Skip the boot.") var instantBoot = false
     @OptionGroup var management: ManagementOptions
+    @OptionGroup var logging: LogOptions
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
 
@@ -48,7 +49,9 @@ struct DeviceCommand: AsyncParsableCommand {
         rig.ambient = Celsius(ambient)
         rig.instantBoot = instantBoot
         rig.secretSeed = LiveWorld.entropy(32)
-        try await DeviceRunner.run(rig, runtime: runtime, management: try management.addresses(for: 1))
+        try await DeviceRunner.run(
+            rig, runtime: runtime, management: try management.addresses(for: 1),
+            log: try logging.log("device"))
     }
 }
 
@@ -66,17 +69,20 @@ enum DeviceRunner {
     }
 
     static func run(
-        _ configuration: RigConfiguration, runtime: LabRuntime, management: ManagementAddresses? = nil
+        _ configuration: RigConfiguration, runtime: LabRuntime, management: ManagementAddresses? = nil,
+        log: EventLog
     ) async throws {
         let stop = StopSignal()
-        let log = EventLog(prints: true)
         let observatory = Observatory(log: log)
         let name = configuration.userIdentity
         let rigs = try await RigService.start(
             [configuration], runtime: runtime, loops: [runtime.group.next()], management: management
         ) { _, observation, _ in observatory.rig(name, observation) }
-        if let management { log.note("interfaces: \(management.address(0))") }
-        log.note("\(configuration.profile.name) as \(name) for \(configuration.pools[0])")
+        if let management { log.note("interfaces", "interfaces: \(management.address(0), as: "address")") }
+        log.note(
+            "started",
+            "\(configuration.profile.name, as: "profile") as \(name, as: "device") for \(configuration.pools[0], as: "pool")"
+        )
         let reporter = Task { await report(rigs, log: log) }
         _ = await stop.wait()
         reporter.cancel()
@@ -89,11 +95,16 @@ enum DeviceRunner {
             try? await Task.sleep(for: .seconds(10))
             guard !Task.isCancelled, let (_, snapshot) = await rigs.snapshots(first: 1).first else { return }
             let rate = Figures.hashRate(snapshot.provenHashRate.hashesPerSecond)
+            let celsius = snapshot.chipTemperature.degrees
+            let watts = snapshot.inputPower.watts
             log.note(
-                "\(snapshot.phase.rawValue): \(rate), \(snapshot.accepted) accepted, \(snapshot.rejected) rejected, "
-                    + "difficulty \(Figures.difficulty(snapshot.difficulty)), "
-                    + "\(Figures.decimal(snapshot.chipTemperature.degrees, 1)) °C, "
-                    + "\(Figures.decimal(snapshot.inputPower.watts, 1)) W")
+                "progress",
+                "\(snapshot.phase, as: "phase", shown: snapshot.phase.rawValue): "
+                    + "\(snapshot.provenHashRate, as: "hash_rate", shown: rate), "
+                    + "\(snapshot.accepted, as: "accepted") accepted, \(snapshot.rejected, as: "rejected") rejected, "
+                    + "difficulty \(snapshot.difficulty, as: "difficulty", shown: Figures.difficulty(snapshot.difficulty)), "
+                    + "\(celsius, as: "chip_celsius", shown: Figures.decimal(celsius, 1)) °C, "
+                    + "\(watts, as: "watts", shown: Figures.decimal(watts, 1)) W")
         }
     }
 }

@@ -4,6 +4,7 @@ import Experiments
 import Firmware
 import Foundation
 import Hardware
+import JSONText
 import NIOCore
 import NIOPosix
 import Rig
@@ -40,6 +41,7 @@ struct FleetCommand: AsyncParsableCommand {
     @Flag(help: "Devices boot as real ones do, which takes 10 seconds to minutes.") var boot = false
     @Option(help: "Event loops (threads).") var threads = 2
     @OptionGroup var management: ManagementOptions
+    @OptionGroup var logging: LogOptions
     @Option(help: "Local addresses 127.0.0.1 … to dial from: 1 for each 25,000 devices.") var sources: Int?
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
@@ -59,18 +61,22 @@ struct FleetCommand: AsyncParsableCommand {
         let stop = StopSignal()
         let runtime = LabRuntime(threads: threads)
         let loops: [any EventLoop] = (0..<threads).map { _ in runtime.group.next() }
-        let tally = FleetTally(count: count)
+        let log = try logging.log("fleet", stamp: { "" })
+        let tally = FleetTally(count: count, log: log, identity: identity)
         let entropy = LiveWorld.entropy(32)
         let configurations = (0..<count).map { index in
             configuration(index, profile: profiles[index % profiles.count], secret: entropy, runtime: runtime)
         }
-        Output.line("\(count) devices for \(pool[0])")
+        log.note("started", "\(count, as: "devices") devices for \(pool[0], as: "pool")")
         let addresses = try management.addresses(for: count)
         let rigs = try await RigService.start(
             configurations, runtime: runtime, loops: loops, sources: dialSources, management: addresses
         ) { index, observation, _ in tally.note(index, observation) }
         if let addresses {
-            Output.line("interfaces: \(addresses.address(0)) to \(addresses.address(count - 1))")
+            log.note(
+                "interfaces",
+                "interfaces: \(addresses.address(0), as: "first") to \(addresses.address(count - 1), as: "last")"
+            )
         }
         let reporter = Task { await tally.report() }
         if let duration {
@@ -81,7 +87,7 @@ struct FleetCommand: AsyncParsableCommand {
         }
         _ = await stop.wait()
         reporter.cancel()
-        tally.summary().forEach(Output.line)
+        tally.sum()
         await rigs.stop()
         if tally.isEmpty {
             throw CommandFault("no share was accepted: \(tally.lastFault ?? "see the lines above")")
@@ -150,9 +156,13 @@ final class FleetTally: Sendable {
     private static let reasonsKept = 64
     private let state: Mutex<State>
     private let count: Int
+    private let log: EventLog
+    private let identity: String
     private let started = ContinuousClock.now
 
-    init(count: Int) {
+    init(count: Int, log: EventLog, identity: String) {
+        self.log = log
+        self.identity = identity
         self.count = count
         state = Mutex(State(phases: Array(repeating: .off, count: count)))
     }
@@ -161,6 +171,7 @@ final class FleetTally: Sendable {
     var lastFault: String? { state.withLock { $0.lastFault } }
 
     func note(_ index: Int, _ observation: MinerObservation) {
+        log.debug(observation, with: ["device": .string("\(identity).\(index)")], as: "device")
         switch observation {
         case .phaseChanged(let phase):
             state.withLock { state in
@@ -210,36 +221,51 @@ final class FleetTally: Sendable {
             let (mining, accepted, rejected, discarded, lost, fault) = state.withLock {
                 ($0.mining, $0.accepted, $0.rejected, $0.discarded, $0.disconnected, $0.lastFault)
             }
-            let rate = Figures.decimal(Double(accepted - previous) / Double(period), 1)
+            let rate = Double(accepted - previous) / Double(period)
             previous = accepted
-            let trouble = lost > 0 ? ", \(lost) disconnections (last: \(fault ?? "unknown"))" : ""
-            Output.line(
-                "\(Figures.duration(seconds))  \(mining)/\(count) mining  \(rate) shares/s  "
-                    + "\(Figures.grouped(accepted)) accepted  \(rejected) rejected  \(discarded) discarded\(trouble)"
-            )
+            let trouble: LogSentence =
+                lost > 0
+                ? ", \(lost, as: "disconnections") disconnections (last: \(fault ?? "unknown", as: "last_fault"))"
+                : ""
+            log.note(
+                "progress",
+                "\(seconds, as: "seconds", shown: Figures.duration(seconds))  \(mining, as: "mining")/\(count, as: "devices") mining  "
+                    + "\(rate, as: "shares_per_second", shown: Figures.decimal(rate, 1)) shares/s  "
+                    + "\(accepted, as: "accepted", shown: Figures.grouped(accepted)) accepted  "
+                    + "\(rejected, as: "rejected") rejected  \(discarded, as: "discarded") discarded"
+                    + trouble)
         }
     }
 
-    func summary() -> [String] {
-        state.withLock { state in
-            let latencies = state.latencies.sorted()
-            func percentile(_ share: Double) -> String {
-                guard !latencies.isEmpty else { return "–" }
-                let index = min(latencies.count - 1, Int(Double(latencies.count) * share))
-                return "\(Figures.decimal(Double(latencies[index]) / 1_000, 2)) ms"
-            }
-            var lines = [
-                "accepted    \(Figures.grouped(state.accepted))"
-                    + " (\(Figures.decimal(Double(state.accepted) / max(1, seconds), 1)) shares/s over \(Figures.duration(seconds)))",
-                "rejected    \(Figures.grouped(state.rejected))",
-                "discarded   \(Figures.grouped(state.discarded)) (found for replaced work)",
-                "disconnects \(Figures.grouped(state.disconnected))",
-                "acknowledged after p50 \(percentile(0.5)), p99 \(percentile(0.99)) (the newest share of each batch)",
-            ]
-            for reason in state.reasons.keys.sorted() {
-                lines.append("  rejected as \(reason): \(Figures.grouped(state.reasons[reason] ?? 0))")
-            }
-            return lines
+    /// The last lines: everything since the beginning.
+    func sum() {
+        let end = state.withLock { $0 }
+        let latencies = end.latencies.sorted()
+        func percentile(_ share: Double) -> Double? {
+            guard !latencies.isEmpty else { return nil }
+            let index = min(latencies.count - 1, Int(Double(latencies.count) * share))
+            return Double(latencies[index]) / 1_000
+        }
+        func milliseconds(_ value: Double?) -> String { value.map { "\(Figures.decimal($0, 2)) ms" } ?? "–" }
+        let (half, most) = (percentile(0.5), percentile(0.99))
+        let rate = Double(end.accepted) / max(1, seconds)
+        log.note(
+            "totals",
+            "accepted    \(end.accepted, as: "accepted", shown: Figures.grouped(end.accepted))"
+                + " (\(rate, as: "shares_per_second", shown: Figures.decimal(rate, 1)) shares/s over "
+                + "\(seconds, as: "seconds", shown: Figures.duration(seconds)))\n"
+                + "rejected    \(end.rejected, as: "rejected", shown: Figures.grouped(end.rejected))\n"
+                + "discarded   \(end.discarded, as: "discarded", shown: Figures.grouped(end.discarded)) "
+                + "(found for replaced work)\n"
+                + "disconnects \(end.disconnected, as: "disconnections", shown: Figures.grouped(end.disconnected))\n"
+                + "acknowledged after p50 \(half, as: "acknowledged_p50_ms", shown: milliseconds(half)), "
+                + "p99 \(most, as: "acknowledged_p99_ms", shown: milliseconds(most)) (the newest share of each batch)"
+        )
+        for reason in end.reasons.keys.sorted() {
+            let count = end.reasons[reason] ?? 0
+            log.note(
+                "rejected",
+                "  rejected as \(reason, as: "reason"): \(count, as: "count", shown: Figures.grouped(count))")
         }
     }
 

@@ -93,7 +93,7 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let log = try logging.log()
+        let log = try logging.log("jdc")
         let runtime = LabRuntime(threads: 1)
         let directory = try role.directory("jdc")
         let keys = try KeyRing(directory)
@@ -103,10 +103,9 @@ struct JobDeclarationClientCommand: AsyncParsableCommand {
         ) { observation, now in
             JobDeclarationClientLines.note(observation, in: log)
             if case .devices(let observation) = observation { journal.pool(observation, at: now) }
-            log.debug("\(observation)")
         }
         let whom = mode == .solo ? "solo" : pool.map { "\($0.endpoint)" }.joined(separator: ", ")
-        log.note("jdc \(client.url) -> \(whom)")
+        log.note("listening", "jdc \(client.url, as: "url") -> \(whom, as: "pools")")
         let reload = try JobDeclarationClientCommand.reload(client, log: log)
         let hangUp = HangUpSignal(reload)
         let operations = try await api.serve(

@@ -82,7 +82,7 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let log = try logging.log()
+        let log = try logging.log("jds")
         let runtime = LabRuntime(threads: 1)
         let keys = try KeyRing(try role.directory("jds"))
         let authority = try self.authority.key(keys, "jds authority")
@@ -101,11 +101,10 @@ struct JobDeclarationServerCommand: AsyncParsableCommand {
         ) { observation, now in
             JobDeclarationLines.note(observation, in: log)
             journal.jobDeclarationServer(observation, at: now)
-            log.debug("\(observation)")
         }
-        log.note("job declaration server \(server.url)")
+        log.note("listening", "job declaration server \(server.url, as: "url")")
         if jdsSecret == nil, self.authority.authoritySecretKey == nil {
-            log.note("without --jds-secret no pool takes these tokens")
+            log.note("no_secret", "without --jds-secret no pool takes these tokens")
         }
         let reload = try JobDeclarationServerCommand.reload(server, log: log)
         let hangUp = HangUpSignal(reload)

@@ -96,7 +96,7 @@ struct PoolCommand: AsyncParsableCommand {
                     + "[::1]:PORT")
         }
         let stop = StopSignal()
-        let log = try logging.log()
+        let log = try logging.log("pool")
         let runtime = LabRuntime(threads: 1)
         let directory = try role.directory("pool")
         let ring = try KeyRing(directory)
@@ -109,12 +109,13 @@ struct PoolCommand: AsyncParsableCommand {
         ) { observation, now in
             observatory.pool(observation, at: now)
             journal.pool(observation, at: now)
-            log.debug("\(observation)")
         }
-        log.note("pool \(pool.url)")
-        if let plain = pool.plain { log.note("pool without encryption \(plain)") }
+        log.note("listening", "pool \(pool.url, as: "url")")
+        if let plain = pool.plain {
+            log.note("listening_plain", "pool without encryption \(plain, as: "address")")
+        }
         if let declaration = pool.jobDeclarationServer {
-            log.note("job declaration server \(declaration.url)")
+            log.note("listening", "job declaration server \(declaration.url, as: "url")", as: "jds")
         }
         let reload = try PoolCommand.reload(pool, takesCustomJobs: settings.takesCustomJobs, log: log)
         let hangUp = HangUpSignal(reload)
@@ -127,7 +128,9 @@ struct PoolCommand: AsyncParsableCommand {
         withExtendedLifetime(hangUp) {}
         let counts = observatory.counts
         log.note(
-            "\(counts.accepted) shares accepted, \(counts.rejected) rejected, \(counts.blocksFound) blocks")
+            "totals",
+            "\(counts.accepted, as: "accepted") shares accepted, \(counts.rejected, as: "rejected") rejected, "
+                + "\(counts.blocksFound, as: "blocks") blocks")
     }
 
     private func settings(_ ring: KeyRing) throws -> PoolSettings {

@@ -7,7 +7,7 @@ import SansIO
 enum RoleRunner {
     static func run(_ log: EventLog, until stop: StopSignal, ending: () async -> Void) async {
         let why = await stop.wait()
-        log.note("\(why), stopping")
+        log.note("stopping", "\(why, as: "reason"), stopping")
         await ending()
     }
 }
@@ -34,10 +34,11 @@ struct NodeCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Find every transaction by its id; the explorer needs it.")
     var txindex = true
     @Flag(inversion: .prefixedNo, help: "Keep history and coins of each script.") var addressindex = false
+    @OptionGroup var logging: LogOptions
 
     func run() async throws {
         let stop = StopSignal()
-        let log = EventLog(prints: true)
+        let log = try logging.log("node")
         let runtime = LabRuntime(threads: 1)
         let directory = try role.directory("node")
         var settings = NodeSettings()
@@ -54,9 +55,17 @@ struct NodeCommand: AsyncParsableCommand {
             observatory.node(observation, at: now)
             if observation == .stopRequested { stop.request("stop was called") }
         }
-        log.note("node on \(settings.network.name): rpc http://\(node.rpc), peers \(node.peer)")
-        log.note("templates \(node.templates), authority \(node.templateAuthority)")
-        log.note("cookie \(node.cookiePath); height \(node.restoredHeight)")
+        log.note(
+            "listening",
+            "node on \(settings.network.name, as: "network"): rpc \("http://\(node.rpc)", as: "rpc"), "
+                + "peers \(node.peer, as: "peers")")
+        log.note(
+            "listening_templates",
+            "templates \(node.templates, as: "address"), authority \(node.templateAuthority, as: "authority")"
+        )
+        log.note(
+            "restored",
+            "cookie \(node.cookiePath, as: "cookie"); height \(node.restoredHeight, as: "height")")
         await RoleRunner.run(log, until: stop) { await node.stop() }
     }
 }

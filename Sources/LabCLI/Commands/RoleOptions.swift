@@ -6,6 +6,7 @@ import SansIO
 import Stratum
 
 extension LogLevel: ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
 
 /// Options that every live role has.
 struct RoleOptions: ParsableArguments {
@@ -31,11 +32,19 @@ struct LogOptions: ParsableArguments {
     @Option(
         help: "The least line that is written: debug is everything, each share too; warning what is wrong.")
     var logLevel = LogLevel.info
+    @Option(
+        help:
+            "How lines are written: text, or json: an object a line with time, level, role, event and the event's fields."
+    )
+    var logFormat = LogFormat.text
     @Option(help: ArgumentHelp("Lines go to this file as well.", valueName: "file"))
     var logFile: String?
 
-    func log() throws -> EventLog {
-        let log = EventLog(prints: true)
+    func log(
+        _ role: String, prints: Bool = true,
+        stamp: @escaping @Sendable () -> String = { EventLog.timeOfDay() + "  " }
+    ) throws -> EventLog {
+        let log = EventLog(role: role, prints: prints, format: logFormat, stamp: stamp)
         log.level = logLevel
         if let logFile { try log.write(to: logFile) }
         return log

@@ -140,7 +140,7 @@ struct TranslatorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let log = try logging.log()
+        let log = try logging.log("translator")
         let runtime = LabRuntime(threads: 1)
         let journal = RoleJournal(clock: runtime.world.wallClock, isOn: api.isWanted)
         let upstreams = pool.enumerated().map { index, url in
@@ -152,11 +152,15 @@ struct TranslatorCommand: AsyncParsableCommand {
         ) { observation, now in
             TranslatorLines.note(observation, in: log)
             journal.translator(observation, at: now)
-            log.debug("\(observation)")
         }
         let mode = aggregateChannels ? "one channel for all" : "a channel for each miner"
-        log.note("translator stratum+tcp://\(translator.stratumV1) -> \(pool[0].endpoint), \(mode)")
-        if let sealed = translator.stratumV1TLS { log.note("translator stratum+ssl://\(sealed)") }
+        log.note(
+            "listening",
+            "translator \("stratum+tcp://\(translator.stratumV1)", as: "url") -> \(pool[0].endpoint, as: "pool"), \(mode, as: "mode")"
+        )
+        if let sealed = translator.stratumV1TLS {
+            log.note("listening_tls", "translator \("stratum+ssl://\(sealed)", as: "url")")
+        }
         let reload = try TranslatorCommand.reload(translator, log: log)
         let hangUp = HangUpSignal(reload)
         let operations = try await api.serve(
@@ -221,29 +225,38 @@ struct TranslatorCommand: AsyncParsableCommand {
 enum TranslatorLines {
     static func note(_ observation: TranslatorObservation, in log: EventLog) {
         switch observation {
-        case .minerAuthorized(_, let worker, let agent): log.note("V1 miner \(worker) (\(agent))")
-        case .minerDisconnected(_, let reason): log.note("V1 miner left: \(reason)")
-        case .sessionResumed(_, let session): log.note("V1 miner back in session \(session)")
-        case .channelRefused(_, let code): log.note("translator: the pool refused a channel: \(code)")
-        case .shareRejectedUpstream(_, let code): log.note("translator: the pool refused a share: \(code)")
-        case .upstream(.ready(let endpoint)): log.note("translator: pool \(endpoint) ready")
+        case .minerAuthorized(_, let worker, let agent):
+            log.note(observation, "V1 miner \(worker) (\(agent))", as: "translator")
+        case .minerDisconnected(_, let reason):
+            log.note(observation, "V1 miner left: \(reason)", as: "translator")
+        case .sessionResumed(_, let session):
+            log.note(observation, "V1 miner back in session \(session)", as: "translator")
+        case .channelRefused(_, let code):
+            log.note(observation, "translator: the pool refused a channel: \(code)", as: "translator")
+        case .shareRejectedUpstream(_, let code):
+            log.note(observation, "translator: the pool refused a share: \(code)", as: "translator")
+        case .upstream(.ready(let endpoint)):
+            log.note(observation, "translator: pool \(endpoint) ready", as: "translator")
         case .upstream(.refused(let endpoint, let code)):
-            log.note("translator: pool \(endpoint) refused: \(code)")
+            log.note(observation, "translator: pool \(endpoint) refused: \(code)", as: "translator")
         case .upstream(.lost(let endpoint, let reason)):
-            log.note("translator: pool \(endpoint) lost: \(reason)")
+            log.note(observation, "translator: pool \(endpoint) lost: \(reason)", as: "translator")
         case .upstream(.dialing), .minerConnected, .channelOpened, .jobForwarded, .jobRepeated,
             .targetChanged,
             .difficultyChanged, .shareForwarded, .shareCountedHere, .shareRefused, .sharesCredited,
             .extensions:
-            break
+            log.debug(observation, as: "translator")
         }
     }
 
     static func note(_ totals: TranslatorTotals, in log: EventLog) {
         log.note(
-            "\(totals.sharesForwarded) shares sent to the pool, \(totals.sharesCredited) credited, "
-                + "\(totals.sharesRejectedUpstream) rejected by it; \(totals.sharesCountedHere) below its "
-                + "difficulty, \(totals.sharesRefused) refused here")
+            "totals",
+            "\(totals.sharesForwarded, as: "shares_sent") shares sent to the pool, "
+                + "\(totals.sharesCredited, as: "shares_credited") credited, "
+                + "\(totals.sharesRejectedUpstream, as: "shares_rejected_upstream") rejected by it; "
+                + "\(totals.sharesCountedHere, as: "shares_below") below its difficulty, "
+                + "\(totals.sharesRefused, as: "shares_refused") refused here")
     }
 }
 

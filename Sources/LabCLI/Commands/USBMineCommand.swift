@@ -4,6 +4,7 @@ import Experiments
 import Firmware
 import Foundation
 import Hardware
+import JSONText
 import NIOCore
 import NIOPosix
 import Rig
@@ -34,6 +35,7 @@ struct USBMineCommand: AsyncParsableCommand {
     @Option(help: "The account at the pool.") var identity = "lab.usb"
     @Option(help: "A device profile whose simulation mines beside the sticks.") var twin: String?
     @Option(help: "Hashrate scale of the twin.") var scale = 1e-10
+    @OptionGroup var logging: LogOptions
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
 
@@ -55,7 +57,7 @@ struct USBMineCommand: AsyncParsableCommand {
         let bus = try USBCommand.bus()
         let runtime = LabRuntime(threads: 1)
         let stop = StopSignal()
-        let log = EventLog(prints: true)
+        let log = try logging.log("usb")
         let observatory = Observatory(log: log)
         let sticks = StickService(
             bus: bus,
@@ -64,12 +66,19 @@ struct USBMineCommand: AsyncParsableCommand {
                 clock: clock.map { Megahertz($0) }),
             runtime: runtime, log: log
         ) { name, observation in
-            if case .sharesAccepted(let count, _) = observation { log.note("\(name): \(count) accepted") }
-            observatory.rig(name, observation)
+            if case .sharesAccepted(let count, _) = observation {
+                log.note(
+                    observation, "\(name): \(count) accepted", with: ["device": .string(name)], as: "device")
+            } else {
+                observatory.rig(name, observation)
+            }
         }
         var rigs: RigService?
         if let twin { rigs = try await startTwin(twin, runtime: runtime, observatory: observatory) }
-        log.note("real sticks as \(identity) for \(pool[0]); waiting for what is plugged in")
+        log.note(
+            "started",
+            "real sticks as \(identity, as: "user") for \(pool[0], as: "pool"); waiting for what is plugged in"
+        )
         sticks.start()
         let reporter = Task { [rigs] in await report(sticks, rigs, log: log) }
         _ = await stop.wait()
@@ -97,11 +106,16 @@ struct USBMineCommand: AsyncParsableCommand {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(10))
             guard !Task.isCancelled else { return }
-            for stick in await sticks.snapshots() { log.note(Self.line(stick)) }
+            for stick in await sticks.snapshots() {
+                log.note("progress", "\(stick.label, as: "device", shown: "")\(Self.line(stick))")
+            }
             guard let (member, rig) = await rigs?.snapshots(first: 1).first else { continue }
+            let rate = Figures.hashRate(rig.provenHashRate.hashesPerSecond)
             log.note(
-                "\(member.model) (simulated): \(rig.phase.rawValue), \(Figures.hashRate(rig.provenHashRate.hashesPerSecond)), "
-                    + "\(rig.accepted) accepted, \(rig.rejected) rejected")
+                "progress",
+                "\(member.model, as: "device") (simulated): \(rig.phase, as: "phase", shown: rig.phase.rawValue), "
+                    + "\(rig.provenHashRate, as: "hash_rate", shown: rate), "
+                    + "\(rig.accepted, as: "accepted") accepted, \(rig.rejected, as: "rejected") rejected")
         }
     }
 

@@ -28,7 +28,8 @@ struct UpCommand: AsyncParsableCommand {
         .standard
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Build the node's database anew from its block files.") var reindex = false
-    @Flag(help: "One line per event instead of the live view.") var plain = false
+    @Flag(help: "One line per event instead of the live view, as --log-format json implies.") var plain =
+        false
     @Option(help: "The device's profile.") var profile = "bitaxe-gamma"
     @Option(help: "Hashrate scale of the device: nominal times this is announced and mined.") var scale =
         1e-10
@@ -36,6 +37,7 @@ struct UpCommand: AsyncParsableCommand {
         help: "Shares per minute and channel that the pool's vardiff aims at; on regtest each is a block.")
     var sharesPerMinute = 20.0
     @OptionGroup var management: ManagementOptions
+    @OptionGroup var logging: LogOptions
     @Option(help: "What the CPU miner hashes at most.") var minerRate = HashRateArgument(1e6)
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
@@ -51,8 +53,8 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         if let ready { try? FileManager.default.removeItem(atPath: ready) }
         let stop = StopSignal()
-        let terminal = plain || ready != nil ? nil : Terminal()
-        let log = EventLog(prints: terminal == nil)
+        let terminal = plain || ready != nil || logging.logFormat == .json ? nil : Terminal()
+        let log = try logging.log("up", prints: terminal == nil)
         let parameters = network.parameters
         let directory = try DataDirectory("\(data)/\(parameters.name)")
         let settings = LabStackSettings(
@@ -65,14 +67,21 @@ struct UpCommand: AsyncParsableCommand {
         }
         if let ready {
             try ReadyFile.write(stack.ready, to: ready)
-            log.note("ready: \(ready)")
+            log.note("ready", "ready: \(ready, as: "file")")
         }
         if let terminal { LiveDisplay(terminal: terminal, stack: stack, log: log, stop: stop).run() }
         let why = await stop.wait()
-        if terminal == nil { log.note("\(why), stopping") }
+        if terminal == nil { log.note("stopping", "\(why, as: "reason"), stopping") }
         await stack.stop()
         terminal?.leave()
         let counts = stack.observatory.counts
+        if logging.logFormat == .json {
+            log.note(
+                "totals",
+                "\(only: counts.height, as: "height")\(only: counts.accepted, as: "accepted")\(only: counts.rejected, as: "rejected")"
+            )
+            return
+        }
         Output.line(
             "height \(counts.height), \(Figures.grouped(counts.accepted)) shares accepted, "
                 + "\(Figures.grouped(counts.rejected)) rejected; state in \(directory.root)")

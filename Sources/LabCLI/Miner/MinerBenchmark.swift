@@ -18,8 +18,9 @@ enum MinerBenchmark {
         let stop = StopSignal()
         let began = ContinuousClock.now
         report.note(
-            "\(cores.meters.count) miner threads started, using 'sha256d' algorithm "
-                + "(\(HeaderScanner.kernelName) kernel).")
+            "started",
+            "\(cores.meters.count, as: "threads") miner threads started, using 'sha256d' algorithm "
+                + "(\(HeaderScanner.kernelName, as: "kernel") kernel).")
         cores.start { _, handled in handled() }
         cores.carryOut(.load(work))
         let lines = Task {
@@ -37,7 +38,7 @@ enum MinerBenchmark {
 
     private static func total(_ report: MinerReport) {
         let sum = report.threads()
-        report.note("Total: \(MinerReport.kilohashes(sum))")
+        report.note("total", "Total: \(sum, as: "hash_rate", shown: MinerReport.kilohashes(sum))")
     }
 
     /// One core's hashes a second, measured for some hundredths of a second: what pools are told.

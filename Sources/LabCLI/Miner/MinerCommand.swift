@@ -64,6 +64,7 @@ struct MinerCommand: AsyncParsableCommand {
         help: "Taken for minerd's sake: new work comes when there is some.")
     var scantime: Int?
     @Flag(help: "Taken for minerd's sake: getwork is never used.") var noGetwork = false
+    @OptionGroup var logging: LogOptions
     @Option(help: ArgumentHelp("Options from a TOML file; the command line wins.", valueName: "file"))
     var config: String?
 
@@ -109,7 +110,9 @@ struct MinerCommand: AsyncParsableCommand {
     func run() async throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let cores = ProcessorCores(threads: threads, rate: hashRate?.hashesPerSecond)
-        let report = MinerReport(cores: cores, urls: addresses.map(\.url), isQuiet: quiet)
+        let report = MinerReport(
+            cores: cores, urls: addresses.map(\.url), isQuiet: quiet,
+            log: try logging.log("miner", stamp: MinerReport.stamp))
         if benchmark { return await MinerBenchmark.run(cores, report) }
         let cookieFile = cookie.map(CookieFile.init(path:))
         var settings = try settings(threads: threads, cookie: cookieFile?.read())

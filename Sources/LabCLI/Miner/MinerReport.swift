@@ -32,10 +32,12 @@ final class MinerReport: Sendable {
     private let cores: ProcessorCores
     private let urls: [PoolURL]
     private let isQuiet: Bool
+    private let log: EventLog
     private let state: Mutex<State>
 
     /// - Parameter quiet: no lines of single threads, as minerd's `-q`.
-    init(cores: ProcessorCores, urls: [PoolURL], isQuiet: Bool) {
+    init(cores: ProcessorCores, urls: [PoolURL], isQuiet: Bool, log: EventLog) {
+        self.log = log
         self.cores = cores
         self.urls = urls
         self.isQuiet = isQuiet
@@ -45,7 +47,12 @@ final class MinerReport: Sendable {
 
     var counts: Counts { state.withLock { $0.counts } }
 
-    func note(_ text: String) {
+    func note(_ event: StaticString, _ sentence: @autoclosure () -> LogSentence) {
+        log.note(event, sentence())
+    }
+
+    /// What stands before minerd's lines.
+    static func stamp() -> String {
         var now = time(nil)
         var parts = tm()
         localtime_r(&now, &parts)
@@ -54,7 +61,7 @@ final class MinerReport: Sendable {
             Int(parts.tm_min), Int(parts.tm_sec),
         ].map { $0 < 10 ? "0\($0)" : "\($0)" }
         let stamp = fields[..<3].joined(separator: "-") + " " + fields[3...].joined(separator: ":")
-        Output.line("[\(stamp)] \(text)")
+        return "[\(stamp)] "
     }
 
     func observe(_ observation: MinerObservation) {
@@ -64,10 +71,11 @@ final class MinerReport: Sendable {
                 $0.counts.failures = 0
                 $0.excuse = ""
             }
-            note("the pool stands, difficulty \(Self.difficulty(target.difficulty))")
+            log.note(observation, "the pool stands, difficulty \(Self.difficulty(target.difficulty))")
         case .targetChanged(let target):
-            note("difficulty set to \(Self.difficulty(target.difficulty))")
-        case .workLoaded(_, _, true): if !isQuiet { note("new block: work restarts") }
+            log.note(observation, "difficulty set to \(Self.difficulty(target.difficulty))")
+        case .workLoaded(_, _, true):
+            if !isQuiet { log.note(observation, "new block: work restarts") }
         case .sharesAccepted(let count, _):
             for _ in 0..<min(count, 1_000) { answered(nil) }
         case .shareRejected(_, let reason): answered(reason)
@@ -76,16 +84,20 @@ final class MinerReport: Sendable {
                 $0.counts.failures += 1
                 $0.counts.lastFault = "\(url(pool)): \(reason)"
             }
-            note("\(url(pool)): \(reason)")
-        case .backingOff(let wait): note("retry after \(Figures.decimal(wait.seconds, 0)) seconds")
+            log.note(observation, "\(url(pool)): \(reason)", with: ["url": .string(url(pool))])
+        case .backingOff(let wait):
+            log.note(observation, "retry after \(Figures.decimal(wait.seconds, 0)) seconds")
         case .poolNotReady(let pool, let reason):
             let isNew = state.withLock { state in
                 defer { state.excuse = reason }
                 return state.excuse != reason
             }
-            if isNew { note("\(url(pool)) is not ready: \(reason)") }
-        case .hardwareError: note("a thread reported a nonce that proves nothing")
-        default: break
+            if isNew {
+                log.note(
+                    observation, "\(url(pool)) is not ready: \(reason)", with: ["url": .string(url(pool))])
+            }
+        case .hardwareError: log.note(observation, "a thread reported a nonce that proves nothing")
+        default: log.debug(observation)
         }
     }
 
@@ -105,9 +117,14 @@ final class MinerReport: Sendable {
             }
             return state.counts
         }
-        let word = refusal == nil ? "(yay!!!)" : "(booooo)"
-        note("accepted: \(Self.share(counts)), \(Self.kilohashes(rate)) \(word)")
-        if let refusal { note("reject reason: \(refusal.name)") }
+        let figures: LogSentence =
+            "\(Self.share(counts))\(only: counts.accepted, as: "accepted")\(only: counts.rejected, as: "rejected"), "
+            + "\(rate, as: "hash_rate", shown: Self.kilohashes(rate))"
+        guard let refusal else { return note("share_accepted", "accepted: " + figures + " (yay!!!)") }
+        note(
+            "share_rejected",
+            "accepted: " + figures
+                + " (booooo)\n\(Self.stamp())reject reason: \(refusal.name, as: "reason")")
     }
 
     // MARK: Rates
@@ -122,7 +139,7 @@ final class MinerReport: Sendable {
     /// A line for each thread that has hashed since the last; answers the sum of the rates.
     @discardableResult
     func threads() -> Double {
-        var lines: [String] = []
+        var lines: [LogSentence] = []
         let sum = state.withLock { state in
             for (index, meter) in cores.meters.enumerated() {
                 let now = (hashes: meter.hashes, seconds: meter.seconds)
@@ -131,11 +148,14 @@ final class MinerReport: Sendable {
                 state.told[index] = now
                 let hashes = now.hashes - before.hashes
                 state.rates[index] = Double(hashes) / (now.seconds - before.seconds)
-                lines.append("thread \(index): \(hashes) hashes, \(Self.kilohashes(state.rates[index]))")
+                let rate = state.rates[index]
+                lines.append(
+                    "thread \(index, as: "thread"): \(hashes, as: "hashes") hashes, \(rate, as: "hash_rate", shown: Self.kilohashes(rate))"
+                )
             }
             return state.rates.reduce(0, +)
         }
-        if !isQuiet { for line in lines { note(line) } }
+        if !isQuiet { for line in lines { note("thread", line) } }
         return sum
     }
 
@@ -145,10 +165,14 @@ final class MinerReport: Sendable {
         let rate = seconds > 0 ? Double(hashes) / seconds : 0
         let counts = counts
         let reasons = counts.reasons.map { "\($0.count) \($0.name)" }.joined(separator: ", ")
+        let refused: LogSentence = reasons.isEmpty ? "" : ", refused: \(reasons, as: "reasons")"
         note(
-            "stopped: \(cores.meters.count) threads, \(hashes) hashes in \(Figures.decimal(seconds, 1)) s, "
-                + "\(Self.kilohashes(rate)), accepted \(Self.share(counts))"
-                + (reasons.isEmpty ? "" : ", refused: \(reasons)"))
+            "stopped",
+            "stopped: \(cores.meters.count, as: "threads") threads, \(hashes, as: "hashes") hashes in "
+                + "\(seconds, as: "seconds", shown: Figures.decimal(seconds, 1)) s, "
+                + "\(rate, as: "hash_rate", shown: Self.kilohashes(rate)), "
+                + "accepted \(Self.share(counts))\(only: counts.accepted, as: "accepted")\(only: counts.rejected, as: "rejected")"
+                + refused)
     }
 
     /// As minerd writes it: `3/4 (75.00%)`.

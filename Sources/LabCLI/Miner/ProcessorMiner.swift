@@ -48,8 +48,12 @@ struct ProcessorMiner {
             host.send(.hardware(event))
             host.loop.execute(handled)
         }
-        report.note("\(cores.meters.count) miner threads started, using 'sha256d' algorithm.")
-        for account in settings.accounts { report.note("\(account.url) as \(account.user)") }
+        report.note(
+            "started",
+            "\(cores.meters.count, as: "threads") miner threads started, using 'sha256d' algorithm.")
+        for account in settings.accounts {
+            report.note("pool", "\(account.url, as: "url") as \(account.user, as: "user")")
+        }
         host.start()
         host.send(.powerOn)
         let lines = Task {

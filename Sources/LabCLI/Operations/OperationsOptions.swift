@@ -25,9 +25,10 @@ struct OperationsOptions: ParsableArguments {
         let task = try await HTTPTask(
             operations: OperationsConfiguration(host: apiBind, port: Int(apiPort), token: apiToken),
             source: source)
+        let base = "http://\(apiBind):\(task.port)"
         log.note(
-            "api http://\(apiBind):\(task.port)/api/v1/global, metrics http://\(apiBind):\(task.port)/metrics"
-        )
+            "api",
+            "api \("\(base)/api/v1/global", as: "url"), metrics \("\(base)/metrics", as: "metrics")")
         return task
     }
 }

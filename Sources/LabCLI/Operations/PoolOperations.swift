@@ -12,7 +12,12 @@ struct PoolOperations: RoleSource {
     let journal: RoleJournal
     let reload: ReloadCall
 
-    var controls: [ControlCall] { PoolControls.calls + [ReloadCall.call] }
+    var controls: [ControlCall] { PoolControls.calls + [Self.revoke, ReloadCall.call] }
+
+    private static let revoke = ControlCall(
+        "revoke-tokens",
+        "Takes back the unused job tokens of an account: at the pool, and at the job declaration server in it.",
+        [("user_identity", "string", "the account")])
 
     func facts(listing list: String?) async -> RoleFacts {
         let uptime = (pool.host.world.now - .start).seconds
@@ -59,6 +64,12 @@ struct PoolOperations: RoleSource {
 
     func control(_ name: String, _ body: JSON) async throws -> JSON {
         if name == ReloadCall.call.name { return try reload.run() }
+        if name == Self.revoke.name {
+            let identity = try ControlFields(body).needed("user_identity")
+            pool.host.send(.revokeTokens(identity: identity))
+            pool.jobDeclarationServer?.host.send(.revokeTokens(identity: identity))
+            return ["done": .string(name)]
+        }
         let controls = PoolControls(send: { pool.host.send($0) }, snapshot: { await pool.snapshot })
         _ = try await controls.control(name, ControlFields(body))
         return ["done": .string(name)]

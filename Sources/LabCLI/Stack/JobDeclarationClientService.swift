@@ -67,41 +67,57 @@ enum JobDeclarationClientLines {
     static func note(_ observation: JobDeclarationClientObservation, in log: EventLog) {
         switch observation {
         case .upstream(.serving(let endpoint, let identity)):
-            log.note("jdc: works for pool \(endpoint) as \(identity)")
-        case .upstream(.left(let endpoint, let reason)): log.note("jdc: left pool \(endpoint): \(reason)")
-        case .soloStarted: log.note("jdc: no pool, blocks pay this miner")
-        case .declaration(let job, .refused(let code)): log.note("jdc: job \(job) refused: \(code)")
-        case .shareRefused(let code): log.note("jdc: the pool refused a share: \(code)")
+            log.note(observation, "jdc: works for pool \(endpoint) as \(identity)", as: "jdc")
+        case .upstream(.left(let endpoint, let reason)):
+            log.note(observation, "jdc: left pool \(endpoint): \(reason)", as: "jdc")
+        case .soloStarted: log.note(observation, "jdc: no pool, blocks pay this miner", as: "jdc")
+        case .declaration(let job, .refused(let code)):
+            log.note(observation, "jdc: job \(job) refused: \(code)", as: "jdc")
+        case .shareRefused(let code):
+            log.note(observation, "jdc: the pool refused a share: \(code)", as: "jdc")
         case .solutionSent(let hash, let isPushed):
             let whom = isPushed ? "the node and the job declaration server" : "the node"
-            log.note("jdc: block \(hash.displayHex.prefix(20))… sent to \(whom)")
-        case .templateProvider(.ready): log.note("jdc: templates from the node")
-        case .templateProvider(.lost(let reason)): log.note("jdc: template provider lost: \(reason)")
+            log.note(observation, "jdc: block \(hash.displayHex.prefix(20))… sent to \(whom)", as: "jdc")
+        case .templateProvider(.ready): log.note(observation, "jdc: templates from the node", as: "jdc")
+        case .templateProvider(.lost(let reason)):
+            log.note(observation, "jdc: template provider lost: \(reason)", as: "jdc")
         case .templateProvider(.templateUnusable(let id, let why)):
-            log.note("jdc: template \(id) unusable: \(why)")
+            log.note(observation, "jdc: template \(id) unusable: \(why)", as: "jdc")
         case .templateProvider(.tipLeftOut(let height)):
-            log.note("jdc: the template provider left out the tip below height \(height); it is asked again")
-        case .templateProvider(.quiet): log.note("jdc: the template provider is silent; it is asked again")
+            log.note(
+                observation,
+                "jdc: the template provider left out the tip below height \(height); it is asked again",
+                as: "jdc")
+        case .templateProvider(.quiet):
+            log.note(observation, "jdc: the template provider is silent; it is asked again", as: "jdc")
         case .devices(let observation): note(observation, in: log)
-        case .upstream(.dialing), .declaration, .sharesCredited, .templateProvider(.dialing): break
+        case .upstream(.dialing), .declaration, .sharesCredited, .templateProvider(.dialing):
+            log.debug(observation, as: "jdc")
         }
     }
 
     private static func note(_ observation: PoolObservation, in log: EventLog) {
         switch observation {
         case .channelOpened(let key, let identity, let kind, let rate, _):
-            log.note("jdc: channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))")
-        case .channelClosed(let key, let reason): log.note("jdc: channel \(key.channel) closed: \(reason)")
-        case .channelRefused(_, let code): log.note("jdc: channel refused: \(code)")
-        case .setupRefused(_, let code): log.note("jdc: setup refused: \(code)")
-        default: break
+            log.note(
+                observation,
+                "jdc: channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))",
+                as: "jdc")
+        case .channelClosed(let key, let reason):
+            log.note(observation, "jdc: channel \(key.channel) closed: \(reason)", as: "jdc")
+        case .channelRefused(_, let code): log.note(observation, "jdc: channel refused: \(code)", as: "jdc")
+        case .setupRefused(_, let code): log.note(observation, "jdc: setup refused: \(code)", as: "jdc")
+        default: log.debug(observation, as: "jdc")
         }
     }
 
     static func note(_ totals: JobDeclarationClientTotals, in log: EventLog) {
         log.note(
-            "\(totals.acknowledged) jobs taken by pools, \(totals.refused) refused; \(totals.sharesRelayed) "
-                + "shares sent, \(totals.sharesCredited) credited, \(totals.sharesRefused) refused; "
-                + "\(totals.solutions) blocks")
+            "totals",
+            "\(totals.acknowledged, as: "acknowledged") jobs taken by pools, \(totals.refused, as: "refused") refused; "
+                + "\(totals.sharesRelayed, as: "shares_sent") shares sent, "
+                + "\(totals.sharesCredited, as: "shares_credited") credited, "
+                + "\(totals.sharesRefused, as: "shares_refused") refused; "
+                + "\(totals.solutions, as: "blocks") blocks")
     }
 }

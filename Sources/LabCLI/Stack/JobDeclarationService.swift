@@ -83,23 +83,28 @@ enum JobDeclarationLines {
     static func note(_ observation: JobDeclarationServerObservation, in log: EventLog) {
         switch observation {
         case .connectionReady(_, let vendor, let isFullTemplate):
-            log.note("jds: \(vendor), \(isFullTemplate ? "full template" : "coinbase only")")
-        case .setupRefused(_, let code): log.note("jds: setup refused: \(code)")
-        case .jobDeclared(_, _, let count): log.note("jds: job declared with \(count) transactions")
+            log.note(
+                observation, "jds: \(vendor), \(isFullTemplate ? "full template" : "coinbase only")",
+                as: "jds")
+        case .setupRefused(_, let code): log.note(observation, "jds: setup refused: \(code)", as: "jds")
+        case .jobDeclared(_, _, let count):
+            log.note(observation, "jds: job declared with \(count) transactions", as: "jds")
         case .jobRefused(_, _, let code, let details):
-            log.note("jds: job refused: \(code)\(details.isEmpty ? "" : ": \(details)")")
+            log.note(
+                observation, "jds: job refused: \(code)\(details.isEmpty ? "" : ": \(details)")", as: "jds")
         case .blockJudged(let hash, let refusal):
-            log.note("jds: block \(hash): \(refusal ?? "taken by the node")")
-        case .solutionIgnored(_, let text): log.note("jds: solution ignored: \(text)")
-        case .node(.ready): log.note("jds: node ready")
-        case .node(.lost(let text)): log.note("jds: node lost: \(text)")
-        case .draining(let connections): log.note("jds: draining: \(connections) peers were sent away")
-        case .drained: log.note("jds: drained: no connection is left")
+            log.note(observation, "jds: block \(hash): \(refusal ?? "taken by the node")", as: "jds")
+        case .solutionIgnored(_, let text): log.note(observation, "jds: solution ignored: \(text)", as: "jds")
+        case .node(.ready): log.note(observation, "jds: node ready", as: "jds")
+        case .node(.lost(let text)): log.note(observation, "jds: node lost: \(text)", as: "jds")
+        case .draining(let connections):
+            log.note(observation, "jds: draining: \(connections) peers were sent away", as: "jds")
+        case .drained: log.note(observation, "jds: drained: no connection is left", as: "jds")
         case .tokensRevoked(let identity, let count):
-            log.note("jds: \(count) unused tokens of \(identity) were taken back")
+            log.note(observation, "jds: \(count) unused tokens of \(identity) were taken back", as: "jds")
         case .connectionOpened, .connectionClosed, .tokenAllocated, .transactionsAsked, .blockSubmitted,
             .tipChanged:
-            break
+            log.debug(observation, as: "jds")
         }
     }
 }

@@ -64,7 +64,10 @@ final class LabStack: Sendable {
             observatory.node(observation, at: now)
             if observation == .stopRequested { onStopRequest() }
         }
-        log.note("node: height \(node.restoredHeight), rpc http://\(node.rpc)")
+        log.note(
+            "listening",
+            "node: height \(node.restoredHeight, as: "height"), rpc \("http://\(node.rpc)", as: "rpc")",
+            as: "node")
 
         var poolSettings = PoolSettings(templates: node.templates, templateAuthority: node.templateAuthority)
         poolSettings.port = ports.pool
@@ -80,11 +83,13 @@ final class LabStack: Sendable {
         ) { observation, now in
             observatory.pool(observation, at: now)
         }
-        log.note("pool: \(pool.url)")
-        if let declaration = pool.jobDeclarationServer { log.note("job declaration: \(declaration.url)") }
+        log.note("listening", "pool: \(pool.url, as: "url")", as: "pool")
+        if let declaration = pool.jobDeclarationServer {
+            log.note("listening", "job declaration: \(declaration.url, as: "url")", as: "jds")
+        }
         let client = try await startClient(
             settings, node: node, pool: pool, payout: payout, runtime: runtime, keys: keys, log: log)
-        log.note("job declaration client: \(client.url)")
+        log.note("listening", "job declaration client: \(client.url, as: "url")", as: "jdc")
 
         let translator = try await TranslatorService.start(
             upstreams: [TranslatorUpstream(url: pool.url)],
@@ -94,12 +99,17 @@ final class LabStack: Sendable {
                 $0.sharesPerMinute = settings.sharesPerMinute
             }
         ) { observation, _ in TranslatorLines.note(observation, in: log) }
-        log.note("translator: stratum+tcp://\(translator.stratumV1)")
+        log.note(
+            "listening", "translator: \("stratum+tcp://\(translator.stratumV1)", as: "url")", as: "translator"
+        )
 
         let rigs = try await startRigs(
             settings, pool: pool, translator: translator, runtime: runtime, observatory: observatory)
         if let management = settings.management {
-            log.note("interfaces: \(management.address(0)) (device), \(management.address(1)) (CPU miner)")
+            log.note(
+                "interfaces",
+                "interfaces: \(management.address(0), as: "device") (device), \(management.address(1), as: "miner") (CPU miner)"
+            )
         }
         let feed = LabFeedSource(
             observatory: observatory, node: node, pool: pool, translator: translator, rigs: rigs,
@@ -112,7 +122,8 @@ final class LabStack: Sendable {
                     host: node.rpc.host, port: Int(node.rpc.port), credentials: .cookie(path: node.cookiePath)
                 ),
                 feed: { await feed.feed() }))
-        log.note("explorer: http://127.0.0.1:\(explorer.port)")
+        log.note(
+            "listening", "explorer: \("http://127.0.0.1:\(explorer.port)", as: "url")", as: "explorer")
         return LabStack(
             settings: settings, runtime: runtime, observatory: observatory, node: node, pool: pool,
             client: client, translator: translator, rigs: rigs, explorer: explorer, feed: feed)

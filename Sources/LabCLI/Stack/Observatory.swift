@@ -3,6 +3,7 @@ import Chain
 import Explorer
 import Firmware
 import Hardware
+import JSONText
 import Pool
 import Rig
 import SansIO
@@ -47,6 +48,9 @@ final class Observatory: Sendable {
     /// For a pool whose node is another program: its tips and the blocks found become lines of the log, which
     /// beside a node of ours say nothing that the node does not.
     private let isPoolAlone: Bool
+    /// What lines name as their role.
+    private let poolRole = "pool"
+    private let rigRole = "device"
 
     init(log: EventLog, isPoolAlone: Bool = false) {
         self.log = log
@@ -67,6 +71,9 @@ final class Observatory: Sendable {
     }
 
     func node(_ observation: NodeObservation, at now: Instant) {
+        func say(_ text: @autoclosure () -> String, _ context: JSONObject = [:]) {
+            log.note(observation, text(), with: context, as: "node")
+        }
         switch observation {
         case .blockConnected(let height, let hash, let transactions, _, _, _, let source):
             let finder = state.withLock { state in
@@ -74,84 +81,104 @@ final class Observatory: Sendable {
                 return state.finders[hash.displayHex]
             }
             let who = finder.map { " found by \($0.worker ?? $0.device)" } ?? Observatory.source(source)
-            log.note("block \(height)  \(hash.displayHex.prefix(20))…  \(transactions) tx\(who)")
+            say(
+                "block \(height)  \(hash.displayHex.prefix(20))…  \(transactions) tx\(who)",
+                finder.map { ["user": .string($0.worker ?? $0.device)] } ?? [:])
         case .blockDisconnected(let height, let hash):
-            log.note("block \(height) \(hash.displayHex.prefix(20))… left the best chain")
+            say("block \(height) \(hash.displayHex.prefix(20))… left the best chain")
         case .tipChanged(let height, let hash):
             state.withLock {
                 $0.counts.height = height
                 $0.counts.tip = hash.displayHex
             }
+            log.debug(observation, as: "node")
         case .blockRejected(let hash, let reason, _):
-            log.note("block \(hash.displayHex.prefix(20))… refused: \(reason)")
+            say("block \(hash.displayHex.prefix(20))… refused: \(reason)")
         case .blockStored(let height, let hash, _):
-            log.note("block \(height) \(hash.displayHex.prefix(20))… stored off the best chain")
+            say("block \(height) \(hash.displayHex.prefix(20))… stored off the best chain")
         case .transactionAccepted(let txid, let fee, let size):
-            log.note("transaction \(txid.displayHex.prefix(20))… in the mempool, \(fee) sat for \(size) vB")
-        case .templateIssued: state.withLock { $0.counts.templates += 1 }
-        case .templateClientConnected(_, let vendor, _): log.note("template client connected: \(vendor)")
-        case .templateClientDisconnected(_, let reason): log.note("template client left: \(reason)")
-        case .peerConnected(_, let agent): log.note("peer connected: \(agent)")
-        case .peerDisconnected(_, let reason): log.note("peer left: \(reason)")
-        case .peerDialFailed(let endpoint, let reason): log.note("peer \(endpoint) not reached: \(reason)")
-        case .mempoolLoaded(_, _, let fault?): log.note("mempool.dat could not be read: \(fault)")
+            say("transaction \(txid.displayHex.prefix(20))… in the mempool, \(fee) sat for \(size) vB")
+        case .templateIssued:
+            state.withLock { $0.counts.templates += 1 }
+            log.debug(observation, as: "node")
+        case .templateClientConnected(_, let vendor, _): say("template client connected: \(vendor)")
+        case .templateClientDisconnected(_, let reason): say("template client left: \(reason)")
+        case .peerConnected(_, let agent): say("peer connected: \(agent)")
+        case .peerDisconnected(_, let reason): say("peer left: \(reason)")
+        case .peerDialFailed(let endpoint, let reason): say("peer \(endpoint) not reached: \(reason)")
+        case .mempoolLoaded(_, _, let fault?): say("mempool.dat could not be read: \(fault)")
         case .mempoolLoaded(let accepted, let count, nil):
-            if count > 0 { log.note("\(accepted) of \(count) transactions back in the mempool") }
+            if count > 0 { say("\(accepted) of \(count) transactions back in the mempool") }
         case .transactionRejected, .solutionReceived, .rpcServed, .stopRequested, .mempoolSaveRequested,
             .bansChanged, .fileRequested, .fileWriteRequested, .walletTransaction:
-            break
+            log.debug(observation, as: "node")
         }
     }
 
     func pool(_ observation: PoolObservation, at now: Instant) {
+        func say(_ text: @autoclosure () -> String, _ context: JSONObject = [:]) {
+            log.note(observation, text(), with: context, as: poolRole)
+        }
+        func quietly() { log.debug(observation, as: poolRole) }
         switch observation {
-        case .shareAccepted: count(accepted: 1, at: now)
+        case .shareAccepted:
+            count(accepted: 1, at: now)
+            quietly()
         case .shareRejected(_, let rejection):
             state.withLock {
                 $0.counts.rejected += 1
                 if rejection == .stale { $0.counts.stale += 1 }
             }
+            quietly()
         case .blockFound(let key, let hash, let height, let isSubmitted):
-            blockFound(by: key, hash: hash, height: height, isSubmitted: isSubmitted)
+            blockFound(observation, by: key, hash: hash, height: height, isSubmitted: isSubmitted)
         case .tipChanged(let prevHash, let job):
-            if isPoolAlone { log.note("tip \(prevHash.displayHex.prefix(20))…, job \(job)") }
+            isPoolAlone ? say("tip \(prevHash.displayHex.prefix(20))…, job \(job)") : quietly()
         case .channelOpened(let key, let identity, let kind, let rate, _):
             state.withLock { $0.identities[key] = identity }
-            log.note("channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))")
+            say("channel \(key.channel) opened: \(identity), \(kind), \(Figures.hashRate(rate))")
         case .channelClosed(let key, let reason):
             let identity = state.withLock { $0.identities.removeValue(forKey: key) }
-            log.note("channel \(key.channel) closed: \(identity ?? "unknown"): \(reason)")
-        case .channelRefused(_, let code): log.note("channel refused: \(code)")
-        case .setupRefused(_, let code): log.note("setup refused: \(code)")
-        case .connectionOpened: state.withLock { $0.counts.connections += 1 }
-        case .connectionClosed: state.withLock { $0.counts.connections -= 1 }
-        case .templateProvider(let provider): templateProvider(provider)
-        case .customJobRefused(_, let code): log.note("custom job refused: \(code)")
-        case .connectionReady, .jobIssued, .targetChanged, .customJobAccepted, .customBlockFound:
-            break
-        case .connectionRefused(let address, let reason): log.note("\(address) refused: \(reason)")
-        case .draining(let connections): log.note("draining: \(connections) peers were sent away")
-        case .drained: log.note("drained: no connection is left")
+            say(
+                "channel \(key.channel) closed: \(identity ?? "unknown"): \(reason)",
+                identity.map { ["user": .string($0)] } ?? [:])
+        case .channelRefused(_, let code): say("channel refused: \(code)")
+        case .setupRefused(_, let code): say("setup refused: \(code)")
+        case .connectionOpened:
+            state.withLock { $0.counts.connections += 1 }
+            quietly()
+        case .connectionClosed:
+            state.withLock { $0.counts.connections -= 1 }
+            quietly()
+        case .templateProvider(let provider): templateProvider(observation, provider)
+        case .customJobRefused(_, let code): say("custom job refused: \(code)")
+        case .connectionReady, .jobIssued, .targetChanged, .customJobAccepted, .customBlockFound: quietly()
+        case .connectionRefused(let address, let reason): say("\(address) refused: \(reason)")
+        case .draining(let connections): say("draining: \(connections) peers were sent away")
+        case .drained: say("drained: no connection is left")
         case .endpointChanged(let key):
-            log.note("channel \(key.channel): its endpoint changed, extensions are to be agreed on anew")
-        case .prefixKept(let key): log.note("channel \(key.channel) keeps its prefix: older jobs are out")
+            say("channel \(key.channel): its endpoint changed, extensions are to be agreed on anew")
+        case .prefixKept(let key): say("channel \(key.channel) keeps its prefix: older jobs are out")
         }
     }
 
     func rig(_ name: String, _ observation: MinerObservation) {
+        func say(_ text: @autoclosure () -> String) {
+            log.note(observation, text(), with: ["device": .string(name)], as: rigRole)
+        }
         switch observation {
-        case .phaseChanged(let phase): log.note("\(name): \(phase.rawValue)")
-        case .disconnected(_, let reason): log.note("\(name): disconnected: \(reason)")
-        case .throttled(let frequency): log.note("\(name): throttled to \(Int(frequency.megahertz)) MHz")
-        case .overheated: log.note("\(name): overheated, chips off")
-        case .fanFailed: log.note("\(name): fan failed")
-        case .shareRejected(_, let reason): log.note("\(name): share refused: \(reason.name)")
+        case .phaseChanged(let phase): say("\(name): \(phase.rawValue)")
+        case .disconnected(_, let reason): say("\(name): disconnected: \(reason)")
+        case .throttled(let frequency): say("\(name): throttled to \(Int(frequency.megahertz)) MHz")
+        case .overheated: say("\(name): overheated, chips off")
+        case .fanFailed: say("\(name): fan failed")
+        case .shareRejected(_, let reason): say("\(name): share refused: \(reason.name)")
         case .shareTooHard(let hashes):
-            log.note(
+            say(
                 "\(name): the pool's shares need \(Figures.difficulty(hashes)) hashes each; lower --scale fits"
             )
-        case .chipsMissing(let found, let expected): log.note("\(name): \(found) of \(expected) chips answer")
-        default: break
+        case .chipsMissing(let found, let expected): say("\(name): \(found) of \(expected) chips answer")
+        default: log.debug(observation, with: ["device": .string(name)], as: rigRole)
         }
     }
 
@@ -168,7 +195,9 @@ final class Observatory: Sendable {
         }
     }
 
-    private func blockFound(by key: ChannelKey, hash: Hash256, height: UInt32?, isSubmitted: Bool) {
+    private func blockFound(
+        _ observation: PoolObservation, by key: ChannelKey, hash: Hash256, height: UInt32?, isSubmitted: Bool
+    ) {
         let name = hash.displayHex
         let who = state.withLock { state -> String in
             state.counts.blocksFound += 1
@@ -181,12 +210,17 @@ final class Observatory: Sendable {
             }
             return identity
         }
-        guard isPoolAlone else { return }
+        guard isPoolAlone else {
+            return log.debug(observation, with: ["user": .string(who)], as: poolRole)
+        }
         let number = height.map { "block \($0)" } ?? "block"
-        log.note("\(number)  \(name.prefix(20))… found by \(who)\(isSubmitted ? "" : ", not submitted")")
+        log.note(
+            observation,
+            "\(number)  \(name.prefix(20))… found by \(who)\(isSubmitted ? "" : ", not submitted")",
+            with: ["user": .string(who)], as: poolRole)
     }
 
-    private func templateProvider(_ provider: TemplateProviderState) {
+    private func templateProvider(_ observation: PoolObservation, _ provider: TemplateProviderState) {
         let detail: String
         switch provider {
         case .dialing: detail = "dialling the template provider"
@@ -217,7 +251,11 @@ final class Observatory: Sendable {
             case .templateUnusable: return state.counts.poolDetail != detail
             }
         }
-        if isNew { log.note("pool: \(detail)") }
+        if isNew {
+            log.note(observation, "pool: \(detail)", as: poolRole)
+        } else {
+            log.debug(observation, as: poolRole)
+        }
     }
 
     private static func source(_ source: BlockSource) -> String {

@@ -101,9 +101,11 @@ final class StickService: @unchecked Sendable {
                 || sighting.kind == kind || sighting.kind?.productString == nil
         else { return }
         if let obstacle = sighting.obstacle {
+            let remedy = obstacle.remedy.map { "; \($0)" } ?? ""
             return log.note(
-                "\(sighting.port) \(kind.name): \(obstacle.description)"
-                    + (obstacle.remedy.map { "; \($0)" } ?? ""))
+                "unusable",
+                "\(sighting.port, as: "port") \(kind.name, as: "kind"): \(obstacle.description + remedy, as: "reason")"
+            )
         }
         let label = "\(kind.profile)-\(sighting.serial ?? sighting.port)"
         let member = lock.withLock { () -> Member? in
@@ -120,7 +122,9 @@ final class StickService: @unchecked Sendable {
             return new
         }
         guard let member else { return }
-        log.note("\(member.label): \(kind.name) on \(sighting.port), real")
+        log.note(
+            "arrived",
+            "\(member.label, as: "device"): \(kind.name, as: "kind") on \(sighting.port, as: "port"), real")
         open(member, sighting)
     }
 
@@ -171,7 +175,7 @@ final class StickService: @unchecked Sendable {
 
     private func closed(_ member: Member, _ reason: String) {
         member.host.send(.lineClosed(reason))
-        log.note("\(member.label): line closed: \(reason)")
+        log.note("line_closed", "\(member.label, as: "device"): line closed: \(reason, as: "reason")")
         let again = lock.withLock { () -> StickSighting? in
             openLines -= 1
             member.line = nil

@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 import Synchronization
 
 /// Which lines an operator wants to see.
@@ -14,7 +15,16 @@ enum LogLevel: String, Comparable, CaseIterable, Sendable {
     private var rank: Int { LogLevel.allCases.firstIndex(of: self) ?? 0 }
 }
 
-/// Lines for a person, each with the time of day. Kept for the live view, printed where there is no terminal.
+/// How lines are written.
+enum LogFormat: String, CaseIterable, Sendable {
+    /// A sentence with the time of day, for a person.
+    case text
+    /// One object a line, for a program: time, level, role, event and the event's fields.
+    case json
+}
+
+/// What happens in a role, line by line: sentences for a person, or objects for a program, made from the same words. Kept
+/// for the live view, printed where there is no terminal.
 final class EventLog: Sendable {
     private struct State {
         var lines: [String] = []
@@ -24,11 +34,24 @@ final class EventLog: Sendable {
 
     /// How many lines the live view can look back on.
     private static let kept = 200
+    /// The role of lines that name no other one.
+    let role: String
+    let format: LogFormat
+    private let stamp: @Sendable () -> String
     private let state: Mutex<State>
     /// Of the lowest line that is taken, by its place in ``LogLevel/allCases``: read for each observation.
     private let lowest = Atomic(1)
 
-    init(prints: Bool) { state = Mutex(State(prints: prints)) }
+    /// - Parameter stamp: what stands before a sentence.
+    init(
+        role: String, prints: Bool = true, format: LogFormat = .text,
+        stamp: @escaping @Sendable () -> String = { EventLog.timeOfDay() + "  " }
+    ) {
+        self.role = role
+        self.format = format
+        self.stamp = stamp
+        state = Mutex(State(prints: prints))
+    }
 
     var level: LogLevel {
         get { LogLevel.allCases[lowest.load(ordering: .relaxed)] }
@@ -45,14 +68,52 @@ final class EventLog: Sendable {
         state.withLock { $0.file = file }
     }
 
-    /// A line that is only made when it is wanted.
-    func debug(_ text: @autoclosure () -> String) {
-        if lowest.load(ordering: .relaxed) == 0 { note(text(), .debug) }
+    /// An event that no machine observed. The sentence's named parts are its fields.
+    func note(
+        _ event: StaticString, _ sentence: @autoclosure () -> LogSentence, _ level: LogLevel = .info,
+        as role: String? = nil
+    ) {
+        guard level >= self.level else { return }
+        let sentence = sentence()
+        switch format {
+        case .text: append(stamp() + sentence.text)
+        case .json: append(object("\(event)", sentence.fields, level, role))
+        }
     }
 
-    func note(_ text: String, _ level: LogLevel = .info) {
+    /// What a machine observed, in words; an object's fields are the observation's own and those of `context`.
+    func note(
+        _ observation: some Sendable, _ text: @autoclosure () -> String, _ level: LogLevel = .info,
+        with context: @autoclosure () -> JSONObject = [:], as role: String? = nil
+    ) {
         guard level >= self.level else { return }
-        let line = "\(EventLog.timeOfDay())  \(text)"
+        switch format {
+        case .text: append(stamp() + text())
+        case .json:
+            let event = ObservedEvent(observation)
+            append(object(event.name, event.fields.merging(context()), level, role))
+        }
+    }
+
+    /// What a machine observed and nobody put into words.
+    func debug(
+        _ observation: some Sendable, with context: @autoclosure () -> JSONObject = [:],
+        as role: String? = nil
+    ) {
+        guard lowest.load(ordering: .relaxed) == 0 else { return }
+        note(observation, "\(observation)", .debug, with: context(), as: role)
+    }
+
+    private func object(_ event: String, _ fields: JSONObject, _ level: LogLevel, _ role: String?) -> String {
+        var object: JSONObject = [
+            "time": .string(RFC3339.now()), "level": .string(level.rawValue),
+            "role": .string(role ?? self.role), "event": .string(event),
+        ]
+        object = object.merging(fields)
+        return JSON.object(object).text
+    }
+
+    private func append(_ line: String) {
         state.withLock { state in
             state.lines.append(line)
             if state.lines.count > Self.kept { state.lines.removeFirst(Self.kept / 2) }
@@ -64,12 +125,46 @@ final class EventLog: Sendable {
 
     var lines: [String] { state.withLock { $0.lines } }
 
-    private static func timeOfDay() -> String {
+    static func timeOfDay() -> String {
         var now = time(nil)
         var parts = tm()
         localtime_r(&now, &parts)
         return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }
             .joined(separator: ":")
+    }
+}
+
+extension JSONObject {
+    /// The first word on a key counts: a field cannot pass for the line's time or level.
+    func merging(_ fields: JSONObject) -> JSONObject {
+        var merged = self
+        for (key, value) in fields.entries where merged[key] == nil { merged.append(key, value) }
+        return merged
+    }
+}
+
+/// Times as logs have them: UTC with microseconds (RFC 3339).
+enum RFC3339 {
+    static func now() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return text(seconds: Int(time.tv_sec), microseconds: Int(time.tv_nsec) / 1_000)
+    }
+
+    /// - Parameter seconds: since 1970.
+    static func text(seconds: Int, microseconds: Int) -> String {
+        var moment = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&moment, &parts)
+        func digits(_ value: Int, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let day = [Int(parts.tm_year) + 1_900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
+            .map { digits($0, 2) }.joined(separator: "-")
+        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }
+            .joined(separator: ":")
+        return "\(day)T\(clock).\(digits(microseconds, 6))Z"
     }
 }
 

@@ -38,7 +38,7 @@ struct ReloadCall: Sendable {
                 command = parsed
             } catch {
                 let text = ReloadCall.text(of: error)
-                log.note("nothing reloaded: \(text)", .warning)
+                log.note("reload_failed", "nothing reloaded: \(text, as: "reason")", .warning)
                 throw ControlFault.badField(text)
             }
             let old = known.withLock { $0 }
@@ -49,7 +49,7 @@ struct ReloadCall: Sendable {
             // What needs a restart is named again by the next reload.
             known.withLock { known in for name in taken { known[name] = layers.settings[name] } }
             let left = changed.subtracting(taken).sorted()
-            log.note(ReloadCall.line(taken: taken.sorted(), left: left, refused))
+            log.note("reloaded", ReloadCall.line(taken: taken.sorted(), left: left, refused))
             return [
                 "reloaded": .array(taken.sorted().map { .string($0) }),
                 "needs_restart": .array(left.map { .string($0) }),
@@ -66,13 +66,15 @@ struct ReloadCall: Sendable {
         }
     }
 
-    private static func line(taken: [String], left: [String], _ reasons: [String: String]) -> String {
-        var line = taken.isEmpty ? "nothing to reload" : "reloaded: \(taken.joined(separator: ", "))"
-        if !left.isEmpty {
-            let named = left.map { name in reasons[name].map { "\(name) (\($0))" } ?? name }
-            line += "; needs a restart: \(named.joined(separator: ", "))"
-        }
-        return line
+    private static func line(
+        taken: [String], left: [String], _ reasons: [String: String]
+    ) -> LogSentence {
+        let taken = taken.joined(separator: ", ")
+        let line: LogSentence =
+            taken.isEmpty ? "nothing to reload" : "reloaded: \(taken, as: "options")"
+        guard !left.isEmpty else { return line }
+        let named = left.map { name in reasons[name].map { "\(name) (\($0))" } ?? name }
+        return line + "; needs a restart: \(named.joined(separator: ", "), as: "needs_restart")"
     }
 }
 

@@ -60,6 +60,7 @@ struct CustomJobDesk: Sendable {
     }
 
     var spent = SpentTokens()
+    var revoked = RevokedTokens()
     /// In the order of their deadlines, because all wait equally long.
     var held: [Held] = []
     /// Previous hashes of tips that are over, the newest last.

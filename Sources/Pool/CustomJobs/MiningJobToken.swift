@@ -42,6 +42,9 @@ public struct MiningJobToken: Sendable, Equatable {
 
     private static let format: UInt8 = 1
 
+    /// How long a token is good; a pool that takes tokens back reckons with it.
+    public static let lifetime = Interval.minutes(30)
+
     /// The bytes on the wire, at most 186.
     public func bytes(under secret: TokenSecret) -> [UInt8] {
         var writer = ByteWriter(capacity: 192)

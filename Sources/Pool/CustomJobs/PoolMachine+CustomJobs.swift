@@ -40,7 +40,7 @@ extension PoolMachine {
         switch verdict {
         case .refused(let code): refuse(message, code: code, on: place, into: &effects)
         case .accepted(let token):
-            guard
+            guard !customJobs.revoked.contains(token),
                 customJobs.spent.insert(
                     token.serial, expires: token.expires, unixTime: unixTime,
                     limit: configuration.limits.spentTokens)
@@ -99,6 +99,18 @@ extension PoolMachine {
             .customJobRefused(ChannelKey(connection: id, channel: message.channelID), code: code))
         // A tip that is over is nobody's fault.
         if code != V2ErrorCode.CustomJob.staleChainTip { countOddity(on: place, into: &effects) }
+    }
+
+    /// An operator takes back what an account was given and did not use: no job is set with it any more. Jobs that were
+    /// set before stay.
+    mutating func revokeTokens(of identity: String, at now: Instant) {
+        guard let policy = configuration.customJobs else { return }
+        let unixTime = clock.unixSeconds(at: now)
+        let life = UInt32(clamping: MiningJobToken.lifetime.nanoseconds / 1_000_000_000)
+        let (expiresBy, overflow) = unixTime.addingReportingOverflow(life)
+        customJobs.revoked.insert(
+            policy.secret.digest(.identity, Array(identity.utf8)), expiresBy: overflow ? .max : expiresBy,
+            unixTime: unixTime, limit: configuration.limits.revokedAccounts)
     }
 
     // MARK: Tips that the pool does not know yet

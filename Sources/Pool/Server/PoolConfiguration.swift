@@ -117,6 +117,8 @@ public enum PoolCommand: Sendable, Equatable {
     case setVardiff(ChannelKey, VardiffAlgorithm)
     /// ChannelEndpointChanged (SV2 section 3.6.4): what the client agreed on about extensions is forgotten.
     case endpointChanged(ChannelKey)
+    /// No custom job is set any more with tokens that this account was given until now.
+    case revokeTokens(identity: String)
     /// Other settings, without a restart.
     case change(PoolChange)
     /// The ledger's book holds everything up to this record.

@@ -153,6 +153,7 @@ public struct PoolMachine: Machine {
         case .liftBan(let address): admission.lift(address)
         case .setVardiff(let key, let algorithm): setVardiff(algorithm, of: key, at: now)
         case .endpointChanged(let key): tellEndpointChanged(key, into: &effects)
+        case .revokeTokens(let identity): revokeTokens(of: identity, at: now)
         case .change(let change): apply(change, at: now, into: &effects)
         case .ledgerFolded(let sequence): ledger?.folded(through: sequence, into: &effects)
         case .settle: settleAll(into: &effects)

@@ -127,6 +127,13 @@ public struct V2ClientLink: Sendable {
         out.removeAll()
     }
 
+    /// Gives a connection that is ready to somebody else, with what came on it and was not read; the link is over.
+    public mutating func handOver() -> (id: ConnectionID, link: V2Connection)? {
+        guard case .ready(let link) = phase, let connection else { return nil }
+        lost()
+        return (connection, link)
+    }
+
     /// Ends the connection from this side.
     public mutating func leave<O: Sendable & Equatable>(
         _ text: String, into effects: inout EffectBuffer<O>

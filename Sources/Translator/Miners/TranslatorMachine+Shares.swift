@@ -125,7 +125,7 @@ extension TranslatorMachine {
         if upstream.channels[slot]!.unacknowledged > configuration.limits.unacknowledgedShares {
             leaveUpstream(
                 "the pool left \(configuration.limits.unacknowledgedShares) shares unanswered",
-                into: &effects)
+                at: now, into: &effects)
         }
     }
 

@@ -81,7 +81,8 @@ extension TranslatorMachine {
             Int(answer.extranonceSize) + answer.extranoncePrefix.count <= 32,
             upstream.slots[answer.channelID] == nil
         else {
-            leaveUpstream("a channel with \(answer.extranonceSize) bytes of extranonce", into: &effects)
+            leaveUpstream(
+                "a channel with \(answer.extranonceSize) bytes of extranonce", at: now, into: &effects)
             return
         }
         let (owner, rate): (ConnectionID?, Double)
@@ -124,12 +125,12 @@ extension TranslatorMachine {
         switch opening {
         case .everybody:
             effects.observe(.channelRefused(miner: nil, code: answer.errorCode))
-            leaveUpstream(text, into: &effects)
+            leaveUpstream(text, at: now, into: &effects)
         case .miner(let id):
             guard let place = places[id], case .opening = miners[place]!.phase else { return }
             effects.observe(.channelRefused(miner: id, code: answer.errorCode))
             if upstream.slots.isEmpty, configuration.upstreams.count > 1 {
-                leaveUpstream(text, into: &effects)
+                leaveUpstream(text, at: now, into: &effects)
             } else {
                 close(place, text, at: now, into: &effects)
             }
@@ -144,7 +145,7 @@ extension TranslatorMachine {
         let text = "the pool closed the channel: \(message.reasonCode)"
         for slot in upstream.slots(of: message.channelID) {
             guard let owner = upstream.channels[slot]?.owner else {
-                leaveUpstream(text, into: &effects)
+                leaveUpstream(text, at: now, into: &effects)
                 return
             }
             drop(slot)

@@ -1,4 +1,5 @@
 import Bitcoin
+import Pool
 import SansIO
 import Stratum
 
@@ -30,19 +31,22 @@ extension TranslatorMachine {
             effects.close(id, .closed("not dialled"))
             return
         }
-        let endpoint = upstream.endpoint
-        let setup = Common.SetupConnection(
-            protocol: .mining, minVersion: v2ProtocolVersion, maxVersion: v2ProtocolVersion, flags: 0,
-            endpointHost: endpoint.host, endpointPort: endpoint.port, vendor: "lab",
-            hardwareVersion: "translator", firmware: "", deviceID: "")
         var handshake = V2ClientHandshake(
             connection: .initiator(
                 expecting: upstreamURL.authority, secrets: &secrets,
-                maximumPayload: V2Limits.payloadFromMiningServerMax), setup: setup)
+                maximumPayload: V2Limits.payloadFromMiningServerMax),
+            setup: setup(for: upstream.endpoint))
         handshake.start(into: &toPool)
         upstream.connection = id
         upstream.phase = .settingUp(handshake)
         timers.set(.upstream, now + configuration.limits.upstreamDeadline)
+    }
+
+    func setup(for endpoint: Endpoint) -> Common.SetupConnection {
+        Common.SetupConnection(
+            protocol: .mining, minVersion: v2ProtocolVersion, maxVersion: v2ProtocolVersion, flags: 0,
+            endpointHost: endpoint.host, endpointPort: endpoint.port, vendor: "lab",
+            hardwareVersion: "translator", firmware: "", deviceID: "")
     }
 
     mutating func upstreamReceived(
@@ -65,11 +69,11 @@ extension TranslatorMachine {
                     setUp(handshake.connection, success, at: now, into: &effects)
                 case .refused(let refusal):
                     effects.observe(.upstream(.refused(upstream.endpoint, code: refusal.errorCode)))
-                    leaveUpstream("setup refused: \(refusal.errorCode)", into: &effects)
+                    leaveUpstream("setup refused: \(refusal.errorCode)", at: now, into: &effects)
                     return
                 }
             } catch {
-                leaveUpstream("\(error)", into: &effects)
+                leaveUpstream("\(error)", at: now, into: &effects)
                 return
             }
         case .negotiating, .ready:
@@ -80,7 +84,7 @@ extension TranslatorMachine {
                 } catch { fault = error }
             }
             if let fault {
-                leaveUpstream("\(fault)", into: &effects)
+                leaveUpstream("\(fault)", at: now, into: &effects)
                 return
             }
         }
@@ -106,7 +110,7 @@ extension TranslatorMachine {
         _ = withConnection { connection, out in connection.send(message, into: &out) }
     }
 
-    private mutating func pullFrames(
+    mutating func pullFrames(
         at now: Instant, into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         while true {
@@ -118,11 +122,11 @@ extension TranslatorMachine {
             switch next {
             case nil, .success(nil)?: return
             case .failure(let error)?:
-                leaveUpstream("\(error)", into: &effects)
+                leaveUpstream("\(error)", at: now, into: &effects)
                 return
             case .success(let frame?)?:
                 do throws(V2DecodeError) { try handle(frame, at: now, into: &effects) } catch {
-                    leaveUpstream("\(error)", into: &effects)
+                    leaveUpstream("\(error)", at: now, into: &effects)
                     return
                 }
             }
@@ -130,7 +134,7 @@ extension TranslatorMachine {
     }
 
     /// SetupConnection.Success: extensions are asked for before anything else (SV2 extension 0x0001).
-    private mutating func setUp(
+    mutating func setUp(
         _ connection: V2Connection, _ success: Common.SetupConnectionSuccess, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
@@ -176,7 +180,7 @@ extension TranslatorMachine {
     ) {
         let missing = configuration.requiredExtensions.filter { !extensions.contains($0) }
         guard missing.isEmpty else {
-            leaveUpstream("the pool lacks the extensions \(missing)", into: &effects)
+            leaveUpstream("the pool lacks the extensions \(missing)", at: now, into: &effects)
             return
         }
         upstream.namesWorkers = extensions.contains(V2Extension.workerHashrateTracking)
@@ -200,18 +204,23 @@ extension TranslatorMachine {
         timers.stop(.negotiation)
         timers.stop(.release)
         effects.observe(.upstream(.ready(upstream.endpoint)))
+        preference.serves(at: now)
+        scheduleReturn(at: now)
         openChannels(at: now, into: &effects)
     }
 
     /// Closes the connection and takes the next pool of the list; the driver's confirmation starts the attempt.
     mutating func leaveUpstream(
-        _ text: String, redirect: Endpoint? = nil, into effects: inout EffectBuffer<TranslatorObservation>
+        _ text: String, _ why: PoolPreference.Leaving = .fault, redirect: Endpoint? = nil, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         guard let id = upstream.connection else { return }
         if case .leaving = upstream.phase { return }
         flushToPool(into: &effects)
         upstream.phase = .leaving
         upstream.redirect = redirect
+        preference.left(upstream.choice, why, at: now)
+        dropProbe(into: &effects)
         if redirect == nil { upstream.choice = (upstream.choice + 1) % configuration.upstreams.count }
         effects.close(id, .closed(text))
     }
@@ -229,8 +238,27 @@ extension TranslatorMachine {
             // Where a Reconnect sent us nobody was; the pool's own address is next.
             upstream.redirect = nil
         } else {
+            preference.left(upstream.choice, .lost, at: now)
             upstream.choice = (upstream.choice + 1) % configuration.upstreams.count
         }
+        dropProbe(into: &effects)
+        forgetChannels()
+        let limits = configuration.limits
+        if wasReady, !isOwnWish, miners.allSatisfy({ $0 == nil }) {
+            // Pools close connections without a channel; without miners there is nothing to come back for.
+            upstream.phase = .resting
+            // An idle connection that was closed says nothing of the pool: the list begins at its front.
+            upstream.choice = 0
+            return
+        }
+        let pause = upstream.pause(
+            first: limits.retryFirst, longest: limits.retryLongest, pools: configuration.upstreams.count)
+        timers.set(.dial, now + pause)
+        if wasReady { timers.set(.release, now + limits.holdWithoutPool) }
+    }
+
+    /// All that lived on the pool's connection is over; miners wait.
+    mutating func forgetChannels() {
         for slot in upstream.channels.indices {
             timers.stop(.keepAlive(slot: slot))
             timers.stop(.update(slot: slot))
@@ -241,16 +269,6 @@ extension TranslatorMachine {
         for place in miners.indices where miners[place]?.isAuthorized == true {
             miners[place]!.phase = .waiting
         }
-        let limits = configuration.limits
-        if wasReady, !isOwnWish, miners.allSatisfy({ $0 == nil }) {
-            // Pools close connections without a channel; without miners there is nothing to come back for.
-            upstream.phase = .resting
-            return
-        }
-        let pause = upstream.pause(
-            first: limits.retryFirst, longest: limits.retryLongest, pools: configuration.upstreams.count)
-        timers.set(.dial, now + pause)
-        if wasReady { timers.set(.release, now + limits.holdWithoutPool) }
     }
 
     private mutating func handle(
@@ -258,7 +276,7 @@ extension TranslatorMachine {
     ) throws(V2DecodeError) {
         if let message = try Common.Message(frame: frame) {
             switch message {
-            case .reconnect(let reconnect): follow(reconnect, into: &effects)
+            case .reconnect(let reconnect): follow(reconnect, at: now, into: &effects)
             case .channelEndpointChanged(let change):
                 endpointChanged(change, at: now, into: &effects)
             case .setupConnection, .setupConnectionSuccess, .setupConnectionError: break
@@ -308,7 +326,7 @@ extension TranslatorMachine {
         case .requestExtensionsError(let error):
             let wanted = error.requiredExtensions.filter { !configuration.askedExtensions.contains($0) }
             guard wanted.isEmpty else {
-                leaveUpstream("the pool requires the extensions \(wanted)", into: &effects)
+                leaveUpstream("the pool requires the extensions \(wanted)", at: now, into: &effects)
                 return
             }
             agreed([], at: now, into: &effects)
@@ -339,12 +357,13 @@ extension TranslatorMachine {
     }
 
     private mutating func follow(
-        _ message: Common.Reconnect, into effects: inout EffectBuffer<TranslatorObservation>
+        _ message: Common.Reconnect, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
     ) {
         let endpoint = upstream.endpoint
         let redirect = Endpoint(
             host: message.newHost.isEmpty ? endpoint.host : message.newHost,
             port: message.newPort == 0 ? endpoint.port : message.newPort)
-        leaveUpstream("the pool asked to reconnect", redirect: redirect, into: &effects)
+        leaveUpstream("the pool asked to reconnect", .lost, redirect: redirect, at: now, into: &effects)
     }
 }

@@ -18,7 +18,8 @@ final class TranslatorWorld {
     var dialed: [Endpoint] = []
     var poolIsUp = true
     private var nextID: UInt64 = 1
-    private var upstream: Link?
+    /// The newest last: while a pool of more preference is tried there are two.
+    private var links: [Link] = []
     /// Pools that say what the test wants, by the host that is dialled.
     private var mocks: [String: MockPool] = [:]
 
@@ -89,8 +90,7 @@ final class TranslatorWorld {
     }
 
     func losePool() throws {
-        guard let upstream else { return }
-        self.upstream = nil
+        guard let upstream = links.popLast() else { return }
         machine.connectionClosed(upstream.translator, reason: .peerClosed, at: now, into: &effects)
         if let id = upstream.pool { try pool.closeByPeer(id) }
         try pump()
@@ -130,16 +130,17 @@ final class TranslatorWorld {
                 machine.bytesReceived(bytes.span.bytes, on: id, at: now, into: &effects)
                 progress = true
             }
-            guard let upstream else { continue }
-            let bytes = try taken(from: upstream)
-            if !bytes.isEmpty {
-                machine.bytesReceived(bytes.span.bytes, on: upstream.translator, at: now, into: &effects)
-                progress = true
-            }
-            if let reason = upstream.peer.closed {
-                self.upstream = nil
-                machine.connectionClosed(upstream.translator, reason: reason, at: now, into: &effects)
-                progress = true
+            for link in links {
+                let bytes = try taken(from: link)
+                if !bytes.isEmpty {
+                    machine.bytesReceived(bytes.span.bytes, on: link.translator, at: now, into: &effects)
+                    progress = true
+                }
+                if let reason = link.peer.closed {
+                    links.removeAll { $0.translator == link.translator }
+                    machine.connectionClosed(link.translator, reason: reason, at: now, into: &effects)
+                    progress = true
+                }
             }
         }
     }
@@ -163,11 +164,11 @@ final class TranslatorWorld {
             case .send(let id, let range):
                 let bytes = Array(effects.bytes(range))
                 actions.append { [self] in
-                    if let upstream, upstream.translator == id {
-                        if let id = upstream.pool {
+                    if let link = links.first(where: { $0.translator == id }) {
+                        if let id = link.pool {
                             try pool.deliver(bytes, on: id)
                         } else {
-                            try upstream.peer.receive(bytes, unixTime: pool.unixTime)
+                            try link.peer.receive(bytes, unixTime: pool.unixTime)
                         }
                     } else {
                         try miners[id]?.receive(bytes)
@@ -175,9 +176,8 @@ final class TranslatorWorld {
                 }
             case .close(let id, let reason):
                 actions.append { [self] in
-                    if let upstream, upstream.translator == id {
-                        self.upstream = nil
-                        if let id = upstream.pool { try pool.closeByPeer(id) }
+                    if let index = links.firstIndex(where: { $0.translator == id }) {
+                        if let id = links.remove(at: index).pool { try pool.closeByPeer(id) }
                     } else {
                         miners[id]?.closed = reason
                     }
@@ -208,10 +208,10 @@ final class TranslatorWorld {
                 return
             }
             let peer = mock.connected(unixTime: pool.unixTime, secrets: &pool.secrets)
-            upstream = Link(translator: id, pool: nil, peer: peer)
+            links.append(Link(translator: id, pool: nil, peer: peer))
         } else {
             let (poolSide, peer) = try pool.connect(noise: false)
-            upstream = Link(translator: id, pool: poolSide, peer: peer)
+            links.append(Link(translator: id, pool: poolSide, peer: peer))
         }
         machine.connectionOpened(id, origin: .dialed(dial), at: now, into: &effects)
     }

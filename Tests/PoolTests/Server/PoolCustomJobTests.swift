@@ -95,6 +95,48 @@ struct PoolCustomJobTests {
         func errors() throws -> [String] { try peer.all(Mining.SubmitSharesError.self).map(\.errorCode) }
     }
 
+    @Test("tokens that an operator took back set no job, whatever kind; those given out afterwards do")
+    func revoked() throws {
+        let world = try PoolWorld.ready(Self.configuration())
+        let client = try Client(world)
+        let before = world.unixTime + 1_800
+        #expect(try client.set(client.message(client.token(serial: 1, expires: before))) == nil)
+        try world.command(.revokeTokens(identity: "alice"))
+        #expect(
+            try client.set(client.message(client.token(serial: 2, expires: before)))
+                == Code.invalidMiningJobToken)
+        let declared = client.message([])
+        #expect(
+            try client.set(
+                client.message(client.token(serial: 3, declaring: declared, expires: before)))
+                == Code.invalidMiningJobToken)
+        try world.advance(by: .seconds(5))
+        #expect(
+            try client.set(client.message(client.token(serial: 4, expires: world.unixTime + 1_800))) == nil)
+        let other = try Client(world, identity: "bob")
+        #expect(
+            try other.set(
+                other.message(other.token(serial: 5, identity: "bob", expires: before))) == nil)
+    }
+
+    @Test("more revocations than are remembered void everybody's older tokens and let none of the first in")
+    func manyRevoked() throws {
+        var configuration = Self.configuration()
+        configuration.limits.revokedAccounts = 2
+        let world = try PoolWorld.ready(configuration)
+        let client = try Client(world)
+        let before = world.unixTime + 1_800
+        for name in ["alice", "bob", "carol"] {
+            try world.command(.revokeTokens(identity: name))
+            try world.advance(by: .seconds(1))
+        }
+        #expect(
+            try client.set(client.message(client.token(serial: 1, expires: before)))
+                == Code.invalidMiningJobToken)
+        #expect(
+            try client.set(client.message(client.token(serial: 2, expires: world.unixTime + 1_800))) == nil)
+    }
+
     @Test(
         "without job declaration, or on a connection that does not select its work, it is not supported (row 7)"
     )
