@@ -85,8 +85,8 @@ let edges: [Target] = [
     room(
         "Experiments",
         [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Pool",
-            "Firmware", "Rig",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
+            "Pool", "JobDeclaration", "Translator", "Firmware", "Rig",
             "Simulation", "Measurement",
             tomlKit,
         ]),
@@ -99,7 +99,7 @@ let edges: [Target] = [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
-            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB",
+            "Rig", "Management", "Simulation", "Measurement", "Runtime", "Experiments", "Explorer", "Operations", "USB",
             arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),

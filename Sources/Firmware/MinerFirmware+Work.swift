@@ -25,6 +25,11 @@ extension MinerFirmware {
         if issued.count >= Limits.issuedWorkMax { issued.removeFirst() }
         issued.append(IssuedWork(work: work, ticket: part.ticket))
         commands.append(.load(work))
+        let tip = part.header.previousBlockHash.prefix64
+        if tip != loadedTip {
+            loadedTip = tip
+            effects.observe(.tipChanged(tip))
+        }
         effects.observe(.workLoaded(job: part.ticket.job, target: part.target, clean: clean))
     }
 

@@ -60,6 +60,8 @@ public struct MinerFirmware {
 
     var issued: [IssuedWork] = []
     var nextWork: UInt32 = 1
+    /// What the chips' work is on; see ``MinerObservation/tipChanged(_:)``.
+    var loadedTip: UInt64 = 0
     /// The session has a job; the chips may not have it yet.
     var hasJob = false
     var jobSince = Instant.start

@@ -92,6 +92,8 @@ public enum MinerObservation: Sendable, Equatable {
     case poolNotReady(pool: Int, reason: String)
     /// New work went to the chips.
     case workLoaded(job: UInt32, target: Target, clean: Bool)
+    /// The work is the first on another block; its hash's first eight bytes as they stand in the header.
+    case tipChanged(UInt64)
     case targetChanged(Target)
     /// A chip's nonce met its job's target.
     case shareFound(difficulty: Double)
@@ -120,6 +122,9 @@ public enum MinerObservation: Sendable, Equatable {
     case returning(pool: Int)
     /// A command for hardware that is outside of the machine; see `AttachedMachine`.
     case commanded(HashboardCommand)
+    /// What a simulated device's physics has by now, which its firmware only guesses: the rate of true nonces times
+    /// the hashrate scale, the hottest chips, and the power at the plug.
+    case measured(HashRate, chip: Celsius, power: Watts)
     /// Chips cannot prove shares this hard at the present hashrate scale; a simulated rig says so and waits for
     /// easier work.
     case shareTooHard(expectedHashes: Double)

@@ -1,4 +1,5 @@
 import JSONText
+import SansIO
 
 /// One second of a run: of one shard, or of all of them added.
 public struct Second: Sendable, Equatable {
@@ -38,6 +39,16 @@ public struct Second: Sendable, Equatable {
         } else {
             fanOuts.append(fanOut)
         }
+    }
+
+    /// A device received a piece of news.
+    public mutating func hear(_ news: FanOut.News, key: UInt64, at now: Instant) {
+        guard let place = fanOuts.lastIndex(where: { $0.news == news && $0.key == key }) else {
+            var fanOut = FanOut(news, key: key)
+            fanOut.received(at: now)
+            return fanOuts.append(fanOut)
+        }
+        fanOuts[place].received(at: now)
     }
 
     public var json: JSON {

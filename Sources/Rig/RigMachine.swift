@@ -42,6 +42,7 @@ public struct RigMachine: Machine {
     /// When the plug goes in; nil once it did.
     private var startsAt: Instant?
     private var reportedTooHard = false
+    private var reportedRate = 0.0
 
     public init(_ configuration: RigConfiguration, at now: Instant = .start) {
         let profile = configuration.profile
@@ -188,6 +189,7 @@ public struct RigMachine: Machine {
             }
             physics.setHashing(chips.isHashing, at: now)
             noteTooHard(into: &effects)
+            noteRate(into: &effects)
         }
     }
 
@@ -230,6 +232,15 @@ public struct RigMachine: Machine {
         guard !reportedTooHard else { return }
         reportedTooHard = true
         effects.observe(.shareTooHard(expectedHashes: expected))
+    }
+
+    /// Says what the physics has when that changed.
+    private mutating func noteRate(into effects: inout EffectBuffer<Observation>) {
+        let rate = chips.isHashing ? physics.hashRate.hashesPerSecond * (1 - physics.errorRate) * scale : 0
+        guard rate != reportedRate else { return }
+        reportedRate = rate
+        effects.observe(
+            .measured(HashRate(rate), chip: physics.chipTemperature, power: physics.inputPower))
     }
 
     // MARK: Snapshot

@@ -38,7 +38,7 @@ public struct LinkProfile: Sendable, Hashable {
 
 /// One direction of a connection: it says when the next segment arrives. A seeded value like every machine.
 struct Link: Sendable {
-    let profile: LinkProfile
+    var profile: LinkProfile
     private var random: PRNG
     /// When the last byte handed over will have left (rate) and arrived (order).
     private var departure = Instant.start

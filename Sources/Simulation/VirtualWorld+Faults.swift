@@ -36,6 +36,17 @@ extension VirtualWorld {
         }
     }
 
+    /// The path between `id` and whatever it dials is another from here on; what is on its way keeps its time.
+    public func changeLink(of id: NodeID, _ change: (inout LinkProfile) -> Void) {
+        var link = links[id] ?? .loopback
+        change(&link)
+        links[id] = link
+        for index in liveConnections(of: id) where connections[Int(index)].dialer == id {
+            connections[Int(index)].toListener.profile = link
+            connections[Int(index)].toDialer.profile = link
+        }
+    }
+
     /// Cuts `id` off from everybody until `end`: its connections stall, and dials from and to it go unanswered.
     public func partition(_ id: NodeID, until end: Instant) {
         stall(connectionsOf: id, until: end)

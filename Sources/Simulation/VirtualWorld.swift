@@ -52,7 +52,7 @@ public final class VirtualWorld {
     var partitions: [NodeID: Instant] = [:]
     var stores: [NodeID: [StoreID: [[UInt8]]]] = [:]
     private var connectionCount: UInt64 = 0
-    private var links: [NodeID: LinkProfile] = [:]
+    var links: [NodeID: LinkProfile] = [:]
     private var scripts: [(VirtualWorld) -> Void] = []
     private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
 

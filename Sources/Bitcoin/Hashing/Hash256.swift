@@ -26,6 +26,10 @@ public struct Hash256: Hashable, Sendable {
     @inlinable
     public var isZero: Bool { w0 | w1 | w2 | w3 == 0 }
 
+    /// The first eight bytes in wire order, as a name that is short and hardly ever shared.
+    @inlinable
+    public var prefix64: UInt64 { UInt64(littleEndian: w0) }
+
     /// Copies exactly 32 bytes; another count is a bug of the caller and traps.
     @inlinable
     public init(_ raw: UnsafeRawBufferPointer) {

@@ -45,6 +45,17 @@ public enum DurationText {
         return remainder == 0 ? head : head + " \(Int(remainder)) \(rest)"
     }
 
+    /// Four significant digits, and whole numbers whole.
+    public static func digits(_ value: Double) -> String {
+        guard value.isFinite else { return "\(value)" }
+        if value == value.rounded(), abs(value) < 1e15 { return "\(Int64(value))" }
+        let magnitude = abs(value)
+        if magnitude >= 1e15 || magnitude < 1e-4 { return "\(value)" }
+        var scale = 1.0
+        while magnitude * scale < 1_000 { scale *= 10 }
+        return "\((value * scale).rounded() / scale)"
+    }
+
     private static func number(_ value: Double) -> String {
         let digits = value >= 100 ? 1.0 : value >= 10 ? 10 : 100
         let rounded = (value * digits).rounded() / digits

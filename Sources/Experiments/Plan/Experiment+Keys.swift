@@ -1,3 +1,4 @@
+import Hardware
 import SansIO
 
 extension Experiment {
@@ -156,7 +157,10 @@ extension Experiment {
         .choice("actions.*.role", ["pool", "node", "jds", "jdc", "translator"], "whom to kill") {
             $0.actions[$1].role = $2
         },
-        .text("actions.*.fault", "the hardware fault") { $0.actions[$1].fault = $2 },
+        .choice(
+            "actions.*.fault", DeviceFault.Kind.names,
+            "the hardware fault; value is its kelvin, share, years, fans or chips"
+        ) { $0.actions[$1].fault = $2 },
     ]
 
     private static let judgement: [ExperimentKey] = [

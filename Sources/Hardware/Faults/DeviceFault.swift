@@ -82,4 +82,24 @@ extension DeviceFault.Kind {
         "overheating", "fan-loss", "supply-drop", "voltage-sag", "sensor-failure", "ageing", "missing-chips",
         "stuck-domain", "silent-chain", "duplicate-nonces", "checksum-errors", "wrong-ids",
     ]
+
+    /// A fault by its ``name`` and one number: kelvin, fans, share, years, chips or domain, of the first board. For
+    /// what a profile's file says with several keys.
+    public init?(named name: String, value: Double) {
+        switch name {
+        case "overheating": self = .overheating(kelvin: value)
+        case "fan-loss": self = .fanLoss(fans: value >= 1 ? Int(value) : nil)
+        case "supply-drop": self = .supplyDrop
+        case "voltage-sag": self = .voltageSag(share: min(1, max(0, value)))
+        case "sensor-failure": self = .sensorFailure(.silent)
+        case "ageing": self = .ageing(years: max(0, value))
+        case "missing-chips": self = .missingChips(board: 0, count: max(1, Int(value)))
+        case "stuck-domain": self = .stuckDomain(board: 0, domain: max(0, Int(value)))
+        case "silent-chain": self = .silentChain(board: 0)
+        case "duplicate-nonces": self = .duplicateNonces(share: min(1, max(0, value)))
+        case "checksum-errors": self = .checksumErrors(share: min(1, max(0, value)))
+        case "wrong-ids": self = .wrongIDs(share: min(1, max(0, value)))
+        default: return nil
+        }
+    }
 }

@@ -1,0 +1,288 @@
+import Bitcoin
+import Chain
+import DeviceModel
+import Firmware
+import Foundation
+import Hardware
+import JobDeclaration
+import Measurement
+import Pool
+import Rig
+import SansIO
+import Simulation
+import Stratum
+
+/// Where an experiment's names are looked up.
+public struct ExperimentLibrary: Sendable {
+    public let devices: ProfileLibrary
+    public let links: LinkLibrary
+
+    public init(devices: ProfileLibrary, links: LinkLibrary) {
+        self.devices = devices
+        self.links = links
+    }
+}
+
+/// One run of an experiment in the virtual world: the machines of the live world, virtual links, time as fast as the
+/// processor goes. The same experiment and seed give the same seconds to the byte.
+public final class VirtualRun {
+    public let experiment: Experiment
+    public let seed: UInt64
+    public let world: VirtualWorld
+    public private(set) var series: RunSeries
+    /// Set when a threshold that aborts has failed.
+    public private(set) var aborted: Threshold?
+    private let stack: VirtualStack
+    private let ears: Ears
+    private var devices: [NodeID] = []
+    /// Nominal clocks in MHz by profile.
+    private let clocks: [String: Double]
+    private var blocks: PRNG
+
+    /// What happened since the last second; machines' observers share it.
+    private final class Ears {
+        var observer: FleetObserver
+        /// The fleet whose devices' work a pool's channel is.
+        var fleets: [ChannelKey: Int] = [:]
+        let names: [String: Int]
+
+        init(_ observer: FleetObserver, names: [String: Int]) {
+            self.observer = observer
+            self.names = names
+        }
+
+        func hear(_ observation: PoolObservation) {
+            switch observation {
+            case .channelOpened(let key, let identity, _, _, _):
+                let name = identity.prefix { $0 != "." }
+                fleets[key] = names[String(name)]
+            case .channelClosed(let key, _): fleets[key] = nil
+            case .shareAccepted(let key, let difficulty, _):
+                guard let fleet = fleets[key] else { return }
+                observer.credited(hashes: difficulty * Target.difficultyOne.expectedHashes, fleet: fleet)
+            case .blockFound(let key, _, _, _): observer.blockFound(fleet: fleets[key] ?? 0)
+            default: break
+            }
+        }
+    }
+
+    /// - Throws: ``FileError`` for a profile or link that is not there.
+    public init(_ experiment: Experiment, seed: UInt64, library: ExperimentLibrary) throws {
+        self.experiment = experiment
+        self.seed = seed
+        series = RunSeries(fleetCount: experiment.fleets.count)
+        blocks = PRNG(seed: seed, stream: 0xb10c)
+        let world = VirtualWorld(seed: seed)
+        self.world = world
+        let clock = WallClock(unixSecondsAtStart: Limits.virtualCalendarStart)
+        let profiles = try FleetProfiles(experiment, library: library.devices)
+
+        clocks = profiles.clocks
+
+        let fleets = experiment.fleets.enumerated().flatMap { Array(repeating: $0, count: $1.count) }
+        var names: [String: Int] = [:]
+        for (index, fleet) in experiment.fleets.enumerated() { names[fleet.name] = index }
+        // A translator's channels are its own; its fleet is the first behind it.
+        names["translator"] = experiment.fleets.firstIndex { $0.via == .translator }
+        names["jdc"] = experiment.fleets.firstIndex { $0.via == .jdc }
+        let ears = Ears(
+            FleetObserver(fleets: fleets, fleetCount: experiment.fleets.count), names: names)
+        self.ears = ears
+        stack = try VirtualStack(
+            experiment, seed: seed, fleetHashRate: profiles.hashRate, clock: clock, world: world,
+            ears: VirtualStack.Ears(
+                pool: { observation, _ in ears.hear(observation) }, node: { _, _ in }, client: { _, _ in }))
+        for (index, fleet) in experiment.fleets.enumerated() {
+            let link = try LinkDescription(of: fleet, in: library.links)
+            let ids = addDevices(
+                index, fleet, profiles: profiles, link: link.profile, clock: clock, ears: ears)
+            for id in ids {
+                interrupt(
+                    id,
+                    link.interruptions(
+                        seed: PRNG(seed: seed, stream: 0x5711 ^ UInt64(id.index) << 16), from: .start))
+            }
+        }
+        for action in experiment.actions { schedule(action) }
+        if experiment.network.blockSource != .fleet { scheduleBlock() }
+        if experiment.network.reorganisationsPerHour > 0 { scheduleReorganisation() }
+    }
+
+    private func addDevices(
+        _ index: Int, _ fleet: FleetPlan, profiles: FleetProfiles, link: LinkProfile, clock: WallClock,
+        ears: Ears
+    ) -> [NodeID] {
+        let url = stack.url(for: fleet)
+        let first = experiment.firstDevice(of: index)
+        var ids: [NodeID] = []
+        for place in 0..<fleet.count {
+            let number = first + place
+            var rig = RigConfiguration(
+                fleet, profile: profiles[index, place], place: place, number: number, pools: [url],
+                seed: seed,
+                clock: clock)
+            // Steady sensors are read once a minute; physics integrates over the time between.
+            rig.telemetryMax = .minutes(1)
+            ids.append(
+                world.add(RigMachine(rig), link: link) { observation, now in
+                    ears.observer.note(number, observation, at: now)
+                })
+        }
+        devices += ids
+        return ids
+    }
+
+    /// Runs to the end of the last phase, or until a threshold that aborts fails.
+    ///
+    /// - Parameter progress: called after each virtual second that ends; false ends the run there.
+    public func run(progress: (VirtualRun) -> Bool = { _ in true }) {
+        let seconds = Int(experiment.duration.seconds.rounded(.up))
+        while series.seconds.count < seconds {
+            world.run(until: .start + .seconds(UInt64(series.seconds.count + 1)))
+            series.add(ears.observer.close())
+            guard aborted == nil, progress(self) else { return }
+            if series.seconds.count % Limits.abortCheckSeconds == 0 { checkAborts() }
+        }
+    }
+
+    public var verdicts: [Verdict] { experiment.verdicts(series) }
+
+    private func checkAborts() {
+        for threshold in experiment.thresholds where threshold.aborts {
+            let value = threshold.measure.value(in: series, of: experiment)
+            if let value, !threshold.holds(value) { aborted = threshold }
+        }
+    }
+
+    // MARK: The timeline
+
+    private func schedule(_ action: ActionPlan) {
+        world.schedule(at: .start + action.at) { [unowned self] _ in self.perform(action) }
+    }
+
+    /// Whom an action concerns.
+    private func chosen(_ action: ActionPlan) -> [(device: NodeID, number: Int, fleet: Int)] {
+        experiment.fleets.indices.filter { action.fleet ?? $0 == $0 }.flatMap { fleet in
+            let first = experiment.firstDevice(of: fleet)
+            let count = Int((Double(experiment.fleets[fleet].count) * action.percent / 100).rounded(.up))
+            return (first..<first + count).map { (devices[$0], $0, fleet) }
+        }
+    }
+
+    private func perform(_ action: ActionPlan) {
+        switch action.what {
+        case .hashrate: setHashrate(action, factor: action.value)
+        case .ramp:
+            steps(action) { run, share in run.setHashrate(action, factor: 1 + (action.value - 1) * share) }
+        case .oscillate: oscillate(action)
+        case .storm: for (device, _, _) in chosen(action) { world.reset(connectionsOf: device) }
+        case .powerCut:
+            tell(action, .powerOff)
+            if action.duration > .zero { later(action.duration) { $0.tell(action, .powerOn) } }
+        case .ambient:
+            steps(action) { run, share in
+                for (device, _, fleet) in run.chosen(action) {
+                    let from = run.experiment.fleets[fleet].ambient
+                    let celsius = Celsius(from + (action.value - from) * share)
+                    run.world.send(.setAmbient(celsius), to: device, as: RigMachine.self)
+                }
+            }
+        case .partition:
+            let end = world.now + action.duration
+            for (device, _, _) in chosen(action) { world.partition(device, until: end) }
+        case .latency:
+            let delay = Interval(seconds: max(0, action.value) / 1_000)
+            for (device, _, _) in chosen(action) { world.changeLink(of: device) { $0.delay = delay } }
+        case .kill:
+            guard let role = VirtualStack.Role(rawValue: action.role) else { return }
+            stack.kill(role)
+            if action.duration > .zero {
+                later(action.duration) { run in
+                    // A role whose storage is in memory starts from it; it held before the kill.
+                    do { try run.stack.restart(role) } catch { preconditionFailure("\(role): \(error)") }
+                }
+            }
+        case .drain: stack.drain(for: action.duration)
+        case .block: stack.makeBlocks(max(1, Int(action.value)))
+        case .reorganisation: stack.reorganise(depth: max(1, Int(action.value)))
+        case .fault:
+            guard let kind = DeviceFault.Kind(named: action.fault, value: action.value) else { return }
+            let duration = action.duration == .zero ? nil : action.duration
+            tell(action, .addFault(DeviceFault(kind, duration: duration)))
+        }
+    }
+
+    private func tell(_ action: ActionPlan, _ command: RigMachine.Command) {
+        for (device, _, _) in chosen(action) { world.send(command, to: device, as: RigMachine.self) }
+    }
+
+    private func later(_ time: Interval, _ body: @escaping (VirtualRun) -> Void) {
+        world.schedule(at: world.now + time) { [unowned self] _ in body(self) }
+    }
+
+    /// Calls `body` with shares rising to 1, evenly over the action's time.
+    private func steps(_ action: ActionPlan, _ body: @escaping (VirtualRun, Double) -> Void) {
+        guard action.duration > .zero else { return body(self, 1) }
+        for step in 1...Limits.actionSteps {
+            let share = Double(step) / Double(Limits.actionSteps)
+            later(Interval(seconds: action.duration.seconds * share)) { body($0, share) }
+        }
+    }
+
+    private func setHashrate(_ action: ActionPlan, factor: Double) {
+        for (device, number, fleet) in chosen(action) {
+            let place = number - experiment.firstDevice(of: fleet)
+            let nominal = clocks[experiment.fleets[fleet].profile(of: place)] ?? 1
+            world.send(
+                .operate(.setFrequency(Megahertz(nominal * max(0.01, factor)))), to: device,
+                as: RigMachine.self)
+        }
+    }
+
+    private func oscillate(_ action: ActionPlan) {
+        guard action.duration > .zero else { return }
+        var at = Interval.zero
+        var step = 0
+        let pause = Interval(seconds: action.duration.seconds / Double(Limits.oscillationSteps))
+        while action.at + at < experiment.duration, step < Limits.oscillationStepsMax {
+            let angle = 2 * Double.pi * Double(step) / Double(Limits.oscillationSteps)
+            let share = (1 - cos(angle)) / 2
+            later(at) { $0.setHashrate(action, factor: 1 + (action.value - 1) * share) }
+            at = at + pause
+            step += 1
+        }
+    }
+
+    // MARK: What the network does by itself
+
+    private func scheduleBlock() {
+        let interval = experiment.network.blockInterval
+        let pause = experiment.network.blockSource == .chance ? blocks.exponential(mean: interval) : interval
+        later(max(pause, .milliseconds(1))) { run in
+            run.stack.makeBlocks(1)
+            run.scheduleBlock()
+        }
+    }
+
+    private func scheduleReorganisation() {
+        let mean = Interval(seconds: 3_600 / experiment.network.reorganisationsPerHour)
+        later(blocks.exponential(mean: mean)) { run in
+            run.stack.reorganise(depth: 1)
+            run.scheduleReorganisation()
+        }
+    }
+
+    /// A link profile's resets and stalls, of one device after the other.
+    private func interrupt(_ device: NodeID, _ link: LinkInterruptions) {
+        var link = link
+        guard let (at, what) = link.take() else { return }
+        let rest = link
+        world.schedule(at: at) { [unowned self] world in
+            switch what {
+            case .reset: world.reset(connectionsOf: device)
+            case .stall(let end): world.stall(connectionsOf: device, until: end)
+            }
+            self.interrupt(device, rest)
+        }
+    }
+}
