@@ -63,7 +63,8 @@ public struct PayoutRule: Sendable, Equatable {
 extension TranslatorMachine {
     /// Whether a job may be worked on. A wrong payout ends the relation with the pool before a share is sent.
     mutating func paysRight(
-        _ job: Mining.NewExtendedMiningJob, into effects: inout EffectBuffer<TranslatorObservation>
+        _ job: Mining.NewExtendedMiningJob, at now: Instant,
+        into effects: inout EffectBuffer<TranslatorObservation>
     ) -> Bool {
         guard configuration.verifiesPayout, let rule = PayoutRule(identity: account) else { return true }
         guard let slot = upstream.slots(of: job.channelID).first, let channel = upstream.channels[slot] else {

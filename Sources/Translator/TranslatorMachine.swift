@@ -1,4 +1,5 @@
 import Bitcoin
+import Pool
 import SansIO
 import Stratum
 

@@ -23,7 +23,9 @@ extension SequentialVardiff {
     /// Evidence of fewer shares is not split: it says little enough as it is.
     static let youth: Float = 160
     /// Nats that a test in the last test's direction is spared.
-    static let momentum: Float = 2.5
+    static let momentum: Float = 4.5
+    /// Nats more that a first change takes; ``momentum`` gives them back to those that go on in its direction.
+    static let hysteresis: Float = 2
     /// Nats more that it takes to split the evidence otherwise.
     static let inertia: Float = 1.5
     /// Nobody hashes faster, and single precision holds it.

@@ -327,7 +327,8 @@ extension SequentialVardiff {
     /// Evidence against the decided rate that is believed, in nats. It grows with the time for which the rate was
     /// good: what held for long will hold.
     private var boundary: Float {
-        Float(DeterministicMath.log(Double(max(age, 16)) / 8)) + 1.7e-6 * age * age
+        SequentialVardiff.hysteresis + Float(DeterministicMath.log(Double(max(age, 16)) / 8))
+            + 1.7e-6 * age * age
     }
 
     /// A miner that changed one way lately is likelier to go on that way than to change at all.

@@ -2,6 +2,7 @@ import Bitcoin
 import Firmware
 import Foundation
 import Hardware
+import JSONText
 import SansIO
 import Stratum
 import Synchronization

@@ -1,5 +1,6 @@
 import Bitcoin
 import JSONText
+import JobDeclaration
 import Ledger
 import Operations
 import Pool

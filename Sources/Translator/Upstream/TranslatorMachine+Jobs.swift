@@ -8,7 +8,7 @@ extension TranslatorMachine {
         _ message: Mining.NewExtendedMiningJob, at now: Instant,
         into effects: inout EffectBuffer<TranslatorObservation>
     ) {
-        guard paysRight(message, into: &effects) else { return }
+        guard paysRight(message, at: now, into: &effects) else { return }
         let job = UpstreamJob(message)
         guard message.minNTime == nil else {
             var count = 0
