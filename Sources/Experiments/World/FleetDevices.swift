@@ -3,6 +3,7 @@ import Firmware
 import Hardware
 import Rig
 import SansIO
+import Simulation
 import Stratum
 
 /// The profiles of an experiment's devices, each read once.
