@@ -21,6 +21,9 @@ enum Limits {
     /// Draws of a chip until one is found that fits. With one chip in a hundred left it is missed once in a million.
     static let chipDrawsMax = 1_400
 
+    /// A chip with more wrong nonces than this does not hash at all.
+    static let chipErrorsMax = 0.5
+
     // MARK: Wire fidelity
 
     /// Hashes of one slice of a chain: some five milliseconds of a core, so that its line stays alive.
