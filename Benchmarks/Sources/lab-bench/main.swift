@@ -10,6 +10,10 @@ let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
         TemplateBenchmark.run
     ),
     ("device", "a step of physics and the memory of one device", DeviceBenchmark.run),
+    (
+        "devices", "events and memory of 10,000 connected devices, V1 and V2",
+        DevicePathBenchmark.run
+    ),
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("pool", "shares, handshakes, memory and tips of the pool server", PoolBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
