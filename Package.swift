@@ -177,7 +177,7 @@ let package = Package(
         // For Benchmarks, which is a package of its own.
         .library(name: "Bitcoin", targets: ["Bitcoin", "CSHA256"]),
         .library(name: "Chain", targets: ["Chain", "Stratum", "SansIO"]),
-        .library(name: "Rig", targets: ["Rig", "DeviceModel", "ASICSim", "Hardware", "SansIO"]),
+        .library(name: "Rig", targets: ["Rig", "Firmware", "DeviceModel", "ASICSim", "Hardware", "SansIO"]),
         .library(name: "Pool", targets: ["Pool", "Runtime", "Stratum", "SansIO"]),
     ],
     dependencies: [

@@ -20,8 +20,8 @@ public struct HashEngine: Sendable {
     }
 
     private let mode: Mode
-    private let boards: Int
-    private let chipsPerBoard: Int
+    let boards: Int
+    let chipsPerBoard: Int
     private let scale: Double
 
     /// Rate before scaling; zero when the chips have no clock.
@@ -40,6 +40,7 @@ public struct HashEngine: Sendable {
     private var faults: ChipFaults
     private var isHealthy = true
     /// How unlike the chips are, and how much more voltage, as a share of the nominal one, multiplies errors by e.
+<<<<<<< HEAD
     private var silicon: SiliconSpread?
     private var spreadPerE = 1.0
     /// Hashes of all chips after which a work only repeats itself; nil for never.
@@ -47,6 +48,19 @@ public struct HashEngine: Sendable {
     private var sweep: Sweep?
     /// The deadline is the end of the first round and not a share.
     private var endsRound = false
+=======
+    private(set) var silicon: SiliconSpread?
+    private(set) var spreadPerE = 1.0
+    /// The single chips' clocks; see `HashEngine+Counters.swift`.
+    var clocks = ChipClocks.uniform
+    var exponentPerStep = 0.0
+    var baseSteps = 1.0
+    /// The largest ``excess(ofChip:)`` where chips have clocks of their own.
+    var worstExcess: Double?
+    /// Until when hashes are counted; nil as long as nobody asks.
+    var countedTo: Instant?
+    var exposure = 0.0
+>>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
     /// A report that is to come once more.
     private var echo: NonceReport?
     private var lastCall = Instant.start
@@ -102,13 +116,18 @@ public struct HashEngine: Sendable {
     public mutating func set(rate: HashRate, errorRate: Double, at now: Instant) {
         self.errorRate = errorRate
         guard rate != self.rate else { return }
+<<<<<<< HEAD
         advanceSweep(to: now)
+=======
+        count(to: now)
+>>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
         self.rate = rate
         arm(at: now)
     }
 
     /// Replaces the work. Until `delay` has passed the chips still answer for the old one.
     public mutating func load(_ work: MiningWork, delay: Interval, at now: Instant) {
+        if countedTo != nil { count(to: now) }
         promote(at: now)
         let sweeps = mode == .model ? sweepLength : nil
         let mayKeepDraw =
@@ -295,17 +314,21 @@ public struct HashEngine: Sendable {
 
     /// Any chip whose nonces arrive; nil when the draw found none, as with all of them broken.
     private mutating func hashingChip() -> Int? {
-        let all = UInt64(boards * chipsPerBoard)
-        guard !isHealthy else { return Int(random.below(all)) }
+        let all = UInt64(chipCount)
+        guard !isHealthy || !clocks.isUniform else { return Int(random.below(all)) }
         for _ in 0..<Limits.chipDrawsMax {
             let chip = Int(random.below(all))
-            if faults.hashes(board: chip / chipsPerBoard, chip: chip % chipsPerBoard) { return chip }
+            guard hears(chip) else { continue }
+            // In proportion to its clock, by rejection from the fastest that there can be.
+            guard !clocks.isUniform else { return chip }
+            if random.uniform() * (baseSteps + 127) <= clock(ofChip: chip) { return chip }
         }
         return nil
     }
 
     /// A chip in proportion to its errors: those that need more voltage err more.
     private mutating func weakChip() -> Int? {
+        if let worstExcess { return weakChip(worst: worstExcess) }
         guard let silicon else { return hashingChip() }
         // By rejection from the worst that there can be; a draw that takes too long is any chip.
         let worst = 3 * silicon.deviation / spreadPerE
@@ -316,6 +339,23 @@ public struct HashEngine: Sendable {
         }
         return hashingChip()
     }
+
+    private mutating func weakChip(worst: Double) -> Int? {
+        for _ in 0..<Limits.chipDrawsMax {
+            guard let chip = hashingChip() else { return nil }
+            if random.uniform() <= DeterministicMath.exp(excess(ofChip: chip) - worst) { return chip }
+        }
+        return hashingChip()
+    }
+
+    // What `HashEngine+Counters.swift` needs.
+    var chipCount: Int { boards * chipsPerBoard }
+    var hashesPerSecond: Double { rate.hashesPerSecond }
+    var meanErrors: Double { errorRate }
+    func hears(_ chip: Int) -> Bool {
+        isHealthy || faults.hashes(board: chip / chipsPerBoard, chip: chip % chipsPerBoard)
+    }
+    mutating func draw<R>(_ body: (inout PRNG) -> R) -> R { body(&random) }
 
     // MARK: Hash
 

@@ -43,7 +43,8 @@ extension DevicePhysics {
     func dynamicWatts(_ board: Board) -> Double {
         let volts = volts * condition.voltsShare
         let activity = isHashing ? 1.0 : constants.idleShare
-        return constants.wattsPerVolt2MHz * volts * volts * megahertz * activity * board.poweredShare
+        return constants.wattsPerVolt2MHz * volts * volts * (megahertz + board.clockShift) * activity
+            * board.poweredShare
     }
 
     func leakageWatts(_ board: Board) -> Double {

@@ -13,6 +13,8 @@ public struct DevicePhysics: Sendable {
     var isHashing = false
     var megahertz = 0.0
     var volts: Double
+    /// Errors over those at one clock for all chips.
+    var errorFactor = 1.0
     var fanDuty = 0.0
     var workingFans: Int
     var ambientCurve: AmbientCurve
@@ -47,6 +49,8 @@ public struct DevicePhysics: Sendable {
         let spread: Double
         /// Chips that draw power, of all.
         var poweredShare = 1.0
+        /// Its chips' mean clock over the device's, in megahertz.
+        var clockShift = 0.0
         /// Where the step under way began, and the leakage there.
         var start = 0.0
         var startLeakage = 0.0
@@ -146,6 +150,8 @@ public struct DevicePhysics: Sendable {
     mutating func loseClock() {
         megahertz = 0
         isHashing = false
+        errorFactor = 1
+        for index in boards.indices { boards[index].clockShift = 0 }
     }
 
     // MARK: What is so
@@ -175,14 +181,14 @@ public struct DevicePhysics: Sendable {
     public var energyBalance: EnergyBalance { meters.balance }
     /// Frequency x units x chips of a powered device whose nonces arrive, before errors; zero when off.
     public var hashRate: HashRate {
-        HashRate(isPowered ? megahertz * constants.hashesPerMegahertz * hashingShare : 0)
+        HashRate(isPowered ? meanMegahertz * constants.hashesPerMegahertz * hashingShare : 0)
     }
     /// Share of nonces that are wrong under the present voltage, frequency and temperature.
     public var errorRate: Double {
         guard constants.errorNominal > 0 else { return 0 }
         let aged = constants.nominalVolts * constants.ageing.voltagePerYear * age
         let missing = constants.neededVolts(at: megahertz) + aged - volts * condition.voltsShare
-        var rate = constants.errorNominal
+        var rate = constants.errorNominal * errorFactor
         if missing != 0 { rate *= DeterministicMath.exp(missing / constants.voltsPerE) }
         let hot = chipTemperature.degrees - 85
         if hot > 0 { rate *= DeterministicMath.exp(hot * 0.069_314_718) }

@@ -40,6 +40,8 @@ public struct FirmwareSettings: Sendable, Equatable {
     public var voltageRange = Volts(0.01)...Volts(100)
     /// The owner drives the fan by hand; heat still stops the chips.
     public var manualFan: FanDuty?
+    /// Nil: all chips run at one clock.
+    public var tuning: TuningSettings?
     public var boot = BootTimings()
     public var governor = GovernorSettings()
     public var backoff = BackoffSettings()

@@ -55,6 +55,17 @@ enum Limits {
     /// Wait after a long poll that failed.
     static let pollRetry = Interval.seconds(5)
 
+    /// Steps that a chip's clock may lie from the device's: 100 MHz either way.
+    static let tuningStepsMax: Int8 = 16
+    /// Windows after which tuning rests, settled or not: two hours.
+    static let tuningRoundsMax = 24
+    /// Counted nonces per chip, on the mean, below which a window says nothing.
+    static let tuningCountsMin = 200.0
+    /// Tuning begins anew when one in so many chips is too fast.
+    static let tuningBadShare = 25
+    /// Power may lie so far over the target before clocks are lowered; meters are no better.
+    static let tuningPowerSlack = 1.02
+
     /// A fan told to run at this duty or more must turn; below it small fans may stand.
     static let fanCheckDuty = 0.3
     /// Readings that differ by no more than the coarsest sensor's step are the same.

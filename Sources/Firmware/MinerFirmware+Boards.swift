@@ -41,6 +41,7 @@ extension MinerFirmware {
             timers.set(.telemetry, now + telemetryInterval)
             timers.set(.work, now)
             lastShare = now
+            startTuning(at: now, commands: &commands)
             return
         }
         let share = Double(step) / Double(Limits.rampSteps)
@@ -88,6 +89,8 @@ extension MinerFirmware {
             loadWork(clean: false, at: now, into: &effects, commands: &commands)
         case .telemetry(let reading):
             telemetryRead(reading, at: now, into: &effects, commands: &commands)
+        case .chipCounters(let counters):
+            chipsCounted(counters, at: now, into: &effects, commands: &commands)
         }
         announcePhase(into: &effects)
     }

@@ -33,6 +33,8 @@ public struct MinerFirmware {
     /// Since when a fan has not turned as it should.
     var fanLostSince: Instant?
     var fanIsLost = false
+    /// Empty or one: few devices tune their chips.
+    var tuner: [ChipTuner] = []
     var telemetry: BoardTelemetry?
     var telemetryInterval: Interval
     var telemetryAt = Instant.start
@@ -130,6 +132,8 @@ public struct MinerFirmware {
         case work
         /// Look whether the preferred pool is back.
         case probe
+        /// A window of tuning is over.
+        case tune
         /// A node's session wants to be woken.
         case call
         /// A node's session wants to poll.
@@ -209,6 +213,7 @@ public struct MinerFirmware {
         if timers.fire(.work, at: now) {
             loadWork(clean: false, at: now, into: &effects, commands: &commands)
         }
+        if timers.fire(.tune, at: now) { tuningWindowEnded(at: now, commands: &commands) }
         if timers.fire(.probe, at: now) { probePreferredPool(at: now, into: &effects) }
         if timers.fire(.call, at: now) { wakeSession(at: now, into: &effects) }
         if timers.fire(.poll, at: now) { poll(into: &effects) }
@@ -264,6 +269,6 @@ public struct MinerFirmware {
             bootedAt: bootedAt, reconnects: reconnects, accounts: settings.accounts, pools: poolCounters,
             chips: chipsFound, isIdentifying: isIdentifying, manualFan: settings.manualFan,
             configuredFrequency: settings.frequency, targetTemperature: settings.governor.target,
-            chipTemperatureOffset: habits.chipTemperatureOffset)
+            chipTemperatureOffset: habits.chipTemperatureOffset, tuning: tuner.first?.status)
     }
 }

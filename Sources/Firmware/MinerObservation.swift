@@ -112,6 +112,10 @@ public enum MinerObservation: Sendable, Equatable {
     /// The supply says that its output is gone; the boards rest until it is back.
     case supplyLost
     case supplyReturned
+    /// Chips are tuned one by one, for the first time or anew.
+    case tuningBegan
+    /// So many of the nonces are wrong now.
+    case tuningSettled(wrongShare: Double)
     /// No share came for much longer than chance allows: the boards are started anew.
     case watchdogFired
     /// The device would not do what its owner told it.

@@ -30,6 +30,8 @@ public struct MinerSnapshot: Equatable, Sendable {
     public var targetTemperature: Celsius
     /// What this firmware's status pages add to the board's sensor and call the chip's temperature.
     public var chipTemperatureOffset: Double
+    /// Nil where chips are not tuned one by one.
+    public var tuning: TuningStatus?
 }
 
 /// What a miner counts of one pool of its list.

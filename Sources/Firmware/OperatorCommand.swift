@@ -74,6 +74,7 @@ extension MinerFirmware {
             settings.frequency = frequency
             governor.allow(frequency)
             if boards == .running { commands.append(.setFrequency(governor.frequency)) }
+            forgetTuning(at: now, commands: &commands)
         case .setVoltage(let voltage):
             guard voltage.volts.isFinite, settings.voltageRange.contains(voltage) else {
                 return .voltageOutOfRange
@@ -81,6 +82,7 @@ extension MinerFirmware {
             settings.voltage = voltage
             governor.allow(voltage)
             if boards == .running { commands.append(.setVoltage(voltage)) }
+            forgetTuning(at: now, commands: &commands)
         case .setFan(let duty):
             settings.manualFan = duty
             if let duty { setFan(duty, commands: &commands) }

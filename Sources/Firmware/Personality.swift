@@ -28,6 +28,7 @@ public enum Personality: String, Sendable, Hashable, CaseIterable {
             habits.enumerationAttempts = 10
             habits.enumerationWait = .seconds(10)
             habits.acceptsFewerChipsAfter = 5
+            habits.autotunes = true
             habits.lostFanStops = true
             habits.returnsToPreferredPool = .minutes(1)
             habits.chipTemperatureOffset = 15
@@ -81,6 +82,8 @@ public struct Habits: Sendable, Equatable {
     public var filtersDuplicates = true
     /// The boards are started anew when no share came for so many times its expected time; nil never does that.
     public var waitsForSharesTimes: Double?
+    /// Finds each chip's own clock after the start.
+    public var autotunes = false
     public var v1 = V1Dialect()
     /// What the status pages add to the board's sensor and call the chip's temperature.
     public var chipTemperatureOffset = 0.0

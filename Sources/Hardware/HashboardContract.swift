@@ -8,6 +8,10 @@ public enum HashboardCommand: Equatable, Sendable {
     case enumerate
     case setVoltage(Volts)
     case setFrequency(Megahertz)
+    /// Chips' own clocks beside the device's; hold until power goes.
+    case setChipClocks(ChipClocks)
+    /// Answered by ``HashboardEvent/chipCounters(_:)``; hardware whose chips do not count never answers.
+    case readChipCounters
     /// Replace the work of every chip.
     case load(MiningWork)
     /// Stop hashing and forget the work.
@@ -25,6 +29,8 @@ public enum HashboardEvent: Equatable, Sendable {
     /// All nonces and versions of this work were searched; the chips stand still until the next load.
     case exhausted(WorkID)
     case telemetry(BoardTelemetry)
+    /// Since the last answer; the first holds nothing.
+    case chipCounters(ChipCounters)
 }
 
 /// One reading of a device's sensors, noisy and quantised as sensors are.

@@ -98,6 +98,9 @@ extension RigConfiguration {
         settings.telemetryMax = telemetryMax ?? Interval(seconds: profile.firmware.telemetrySecondsMax)
         if settings.telemetryMax < settings.telemetryMin { settings.telemetryMin = settings.telemetryMax }
         settings.governor = governorSettings
+        if profile.firmware.autotunes ?? personality.habits.autotunes {
+            settings.tuning = TuningSettings(powerTarget: powerTarget)
+        }
         if !instantBoot { settings.boot = bootTimings }
         return settings
     }
@@ -123,6 +126,12 @@ extension RigConfiguration {
         return DeviceIdentity(
             vendor: vendor, hardwareVersion: hardware, firmware: version.isEmpty ? firmware : version,
             deviceID: prefix + number)
+    }
+
+    /// What the data sheet promises; else what the nominal clock takes in a room of 25 °C.
+    private var powerTarget: Watts {
+        guard profile.nameplate.watts <= 0 else { return Watts(profile.nameplate.watts) }
+        return profile.regulatedPoint(ambient: Celsius(25)).inputPower
     }
 
     private var departures: HabitDepartures {

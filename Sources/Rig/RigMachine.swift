@@ -197,7 +197,11 @@ public struct RigMachine: Machine {
         switch command {
         case .setPower(let on):
             physics.setPower(on, at: now)
-            if !on { chips.idle() }
+            chips.count(to: now)
+            if !on {
+                chips.idle()
+                chips.set(clocks: .uniform, base: .zero, exponentPerStep: 0)
+            }
             updateRate(at: now)
         case .enumerate: return .enumerated(chips: physics.isOn ? physics.chipFaults.answeringChips : 0)
         case .setVoltage(let voltage):
@@ -209,7 +213,15 @@ public struct RigMachine: Machine {
         case .load(let work):
             guard physics.isOn else { return nil }
             chips.load(work, delay: workSwitch, at: now)
-        case .idle: chips.idle()
+        case .setChipClocks(let clocks):
+            physics.setChipClocks(clocks, at: now)
+            chips.set(
+                clocks: clocks, base: physics.frequency, exponentPerStep: physics.errorExponentPerStep)
+            updateRate(at: now)
+        case .readChipCounters: return .chipCounters(chips.readCounters(at: now))
+        case .idle:
+            chips.count(to: now)
+            chips.idle()
         case .setFan(let duty): physics.setFan(duty, at: now)
         case .readTelemetry:
             let reading = physics.read(at: now)

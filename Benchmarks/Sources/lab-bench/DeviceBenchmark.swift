@@ -19,7 +19,7 @@ enum DeviceBenchmark {
     }
 
     /// A large air-cooled device of three boards.
-    private static var profile: DeviceProfile {
+    static var profile: DeviceProfile {
         var profile = DeviceProfile.cpuMiner
         profile.chip.family = "BM1398"
         profile.chip.units = 672

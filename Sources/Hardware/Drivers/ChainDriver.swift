@@ -120,7 +120,7 @@ public struct ChainDriver: Sendable {
             jobAt = nil
             isFed = false
             clearSlots()
-        case .setVoltage, .setFan: break
+        case .setVoltage, .setFan, .setChipClocks, .readChipCounters: break
         case .readTelemetry:
             output.events.append(
                 .telemetry(

@@ -81,7 +81,9 @@ final class ProcessorCores: @unchecked Sendable {
         case .enumerate: tell(.enumerated(chips: meters.count))
         case .load(let next): change(to: next)
         case .idle, .setPower(false): change(to: nil)
-        case .setPower(true), .setVoltage, .setFrequency, .setFan, .readTelemetry: break
+        case .setPower(true), .setVoltage, .setFrequency, .setFan, .readTelemetry,
+            .setChipClocks, .readChipCounters:
+            break
         }
     }
 

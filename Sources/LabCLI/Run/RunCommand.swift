@@ -2,8 +2,10 @@ import ArgumentParser
 import DeviceModel
 import Experiments
 import Foundation
+import JSONText
 import Measurement
 import SansIO
+import Simulation
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,3 +1,4 @@
+import DeviceModel
 import Experiments
 import Foundation
 import JSONText

@@ -137,7 +137,9 @@ extension CgminerAPI {
             item.append("RequireGH", .decimal(status.idealHashRate.hashesPerSecond * 0.65 / 1e9, 6))
             item.append("TotalMissing", .int(status.boards.reduce(0) { $0 + $1.expectedChips - $1.chips }))
             for chip in 0..<min(status.chips, 32) {
-                item.append("Chip\(chip)Freqs", .string(Decimals.text(status.frequency.megahertz, 2)))
+                let clock = (status.tuning?.clocks ?? .uniform).frequency(
+                    ofChip: chip, base: status.frequency)
+                item.append("Chip\(chip)Freqs", .string(Decimals.text(clock.megahertz, 2)))
             }
             return item
         }

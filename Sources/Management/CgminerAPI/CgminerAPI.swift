@@ -137,6 +137,7 @@ struct CgminerAPI: Sendable {
         case "notify": notify(status)
         case "stats", "estats": statistics(request, status)
         case "check": check(request)
+        case "tunerstatus" where labels.dialect == .braiins: tunerStatus(status)
         case "coin": coin(status)
         case "usbstats": APIReply(.error, 88, "No USB Statistics")
         case "lockstats": APIReply(.warning, 124, "Lock stats not enabled")

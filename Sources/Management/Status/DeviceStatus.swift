@@ -36,6 +36,8 @@ public struct DeviceStatus: Sendable, Equatable {
     public var reconnects: Int
     public var isIdentifying: Bool
     public var faults: [DeviceFault]
+    /// Nil where chips are not tuned one by one.
+    public var tuning: TuningStatus?
 
     public var isMining: Bool { phase == .mining || phase == .throttled }
     public var isAsleep: Bool { phase == .sleeping }

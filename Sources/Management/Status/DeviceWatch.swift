@@ -94,7 +94,7 @@ struct DeviceWatch: Sendable {
             counters: miner.counters, bestDifficulty: miner.bestDifficulty,
             jobDifficulty: miner.jobDifficulty,
             reconnects: miner.reconnects, isIdentifying: miner.isIdentifying,
-            faults: faults(miner, boards))
+            faults: faults(miner, boards), tuning: miner.tuning)
     }
 
     private func pools(_ miner: MinerSnapshot) -> [PoolStatus] {

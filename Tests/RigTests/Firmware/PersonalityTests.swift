@@ -96,7 +96,7 @@ import Testing
     @Test func `an owner's clock, voltage and fan change heat and hash rate; impossible wishes are refused`()
         throws
     {
-        var world = world()
+        var world = world { $0.profile.firmware.autotunes = false }
         try world.run(for: .minutes(30))
         let before = world.rig.snapshot
         try world.command(.operate(.setFrequency(Megahertz(400))))
