@@ -40,15 +40,11 @@ public struct HashEngine: Sendable {
     private var faults: ChipFaults
     private var isHealthy = true
     /// How unlike the chips are, and how much more voltage, as a share of the nominal one, multiplies errors by e.
-<<<<<<< HEAD
-    private var silicon: SiliconSpread?
-    private var spreadPerE = 1.0
     /// Hashes of all chips after which a work only repeats itself; nil for never.
     private var sweepLength: Double?
     private var sweep: Sweep?
     /// The deadline is the end of the first round and not a share.
     private var endsRound = false
-=======
     private(set) var silicon: SiliconSpread?
     private(set) var spreadPerE = 1.0
     /// The single chips' clocks; see `HashEngine+Counters.swift`.
@@ -60,7 +56,6 @@ public struct HashEngine: Sendable {
     /// Until when hashes are counted; nil as long as nobody asks.
     var countedTo: Instant?
     var exposure = 0.0
->>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
     /// A report that is to come once more.
     private var echo: NonceReport?
     private var lastCall = Instant.start
@@ -116,11 +111,8 @@ public struct HashEngine: Sendable {
     public mutating func set(rate: HashRate, errorRate: Double, at now: Instant) {
         self.errorRate = errorRate
         guard rate != self.rate else { return }
-<<<<<<< HEAD
         advanceSweep(to: now)
-=======
         count(to: now)
->>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
         self.rate = rate
         arm(at: now)
     }

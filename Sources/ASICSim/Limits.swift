@@ -21,14 +21,11 @@ enum Limits {
     /// Draws of a chip until one is found that fits. With one chip in a hundred left it is missed once in a million.
     static let chipDrawsMax = 1_400
 
-<<<<<<< HEAD
     /// Nonces of a work's first round that are kept to be repeated: what a device finds at the fastest pace of reports in
     /// a sweep of a second, 32 KiB of them. Only works with a sweep keep any.
     static let sweepFindsMax = 1_024
-=======
     /// A chip with more wrong nonces than this does not hash at all.
     static let chipErrorsMax = 0.5
->>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
 
     // MARK: Wire fidelity
 

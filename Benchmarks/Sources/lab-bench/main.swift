@@ -10,14 +10,11 @@ let benchmarks: [(name: String, what: String, run: () -> Bool)] = [
         TemplateBenchmark.run
     ),
     ("device", "a step of physics and the memory of one device", DeviceBenchmark.run),
-<<<<<<< HEAD
     ("chips", "a wire-level chain of 65 chips at 3.125 Mbaud, idle and hashing", ChipsBenchmark.run),
-=======
     (
         "devices", "events and memory of 10,000 connected devices, V1 and V2",
         DevicePathBenchmark.run
     ),
->>>>>>> e5d0bd6fb39a2520dea8589ea1817ecc2f6ab5cf
     ("sim", "1,000 devices in virtual time", SimulationBenchmark.run),
     ("pool", "shares, handshakes, memory and tips of the pool server", PoolBenchmark.run),
     ("fleet", "5,000 live devices on own connections against the pool", FleetBenchmark.run),
