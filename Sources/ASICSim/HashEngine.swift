@@ -40,9 +40,10 @@ public struct HashEngine: Sendable {
     private var faults: ChipFaults
     private var isHealthy = true
     /// How unlike the chips are, and how much more voltage, as a share of the nominal one, multiplies errors by e.
-    /// Hashes of all chips after which a work only repeats itself; nil for never.
-    private var sweepLength: Double?
-    private var sweep: Sweep?
+    /// Hashes of all chips after which a work only repeats itself; infinite for never.
+    private var sweepLength = Double.infinity
+    /// None or one. In an array, so that a device without one does not pay for its bytes.
+    private var sweep: [Sweep] = []
     /// The deadline is the end of the first round and not a share.
     private var endsRound = false
     private(set) var silicon: SiliconSpread?
@@ -100,7 +101,7 @@ public struct HashEngine: Sendable {
     /// Only the model knows it: the hash mode says that its work is exhausted.
     public mutating func set(sweep hashes: Double?) {
         precondition(hashes.map { $0 > 0 && $0.isFinite } ?? true, "a sweep has headers")
-        sweepLength = hashes
+        sweepLength = hashes ?? .infinity
     }
 
     public var nextDeadline: Instant? { due }
@@ -121,16 +122,16 @@ public struct HashEngine: Sendable {
     public mutating func load(_ work: MiningWork, delay: Interval, at now: Instant) {
         if countedTo != nil { count(to: now) }
         promote(at: now)
-        let sweeps = mode == .model ? sweepLength : nil
+        let repeats = mode == .model && sweepLength.isFinite
         let mayKeepDraw =
-            current?.work.target == work.target && due != nil && solvingChip == nil && sweep == nil
-            && sweeps == nil
+            current?.work.target == work.target && due != nil && solvingChip == nil && sweep.isEmpty
+            && !repeats
         if delay == .zero || (current?.isExhausted ?? true) {
             start(work)
         } else {
             incoming = (work, now + delay)
         }
-        sweep = sweeps.map { Sweep(length: $0, at: incoming?.at ?? now) }
+        sweep = repeats ? [Sweep(length: sweepLength, at: incoming?.at ?? now)] : []
         if !mayKeepDraw { arm(at: incoming?.at ?? now) }
     }
 
@@ -139,7 +140,7 @@ public struct HashEngine: Sendable {
         current = nil
         incoming = nil
         due = nil
-        sweep = nil
+        sweep = []
         solvingChip = nil
         excessiveHashes = nil
     }
@@ -204,8 +205,9 @@ public struct HashEngine: Sendable {
     }
 
     private mutating func advanceSweep(to now: Instant) {
+        guard !sweep.isEmpty else { return }
         let rate = scaledRate
-        sweep?.advance(to: now, rate: rate)
+        sweep[0].advance(to: now, rate: rate)
     }
 
     private var scaledRate: Double { rate.hashesPerSecond * scale }
@@ -213,11 +215,11 @@ public struct HashEngine: Sendable {
     /// Until the next share; nil when there is none any more.
     private mutating func wait(expecting hashes: Double, at now: Instant) -> Interval? {
         advanceSweep(to: now)
-        if let sweep, !sweep.isFirstRound {
+        if let sweep = sweep.first, !sweep.isFirstRound {
             return sweep.untilNext.map { Interval(seconds: $0 / scaledRate) }
         }
         let wait = random.exponential(mean: Interval(seconds: hashes / scaledRate))
-        guard let sweep else { return wait }
+        guard let sweep = sweep.first else { return wait }
         let end = Interval(seconds: sweep.rest / scaledRate)
         endsRound = end <= wait
         return min(wait, end)
@@ -231,7 +233,7 @@ public struct HashEngine: Sendable {
             arm(at: now)
             return arrives() ? .nonce(again) : nil
         }
-        if sweep != nil { return solveInRounds(at: now) }
+        if !sweep.isEmpty { return solveInRounds(at: now) }
         if solvingChip == nil, isMiscomputed() {
             let event = wrongNonce()
             arm(at: now)
@@ -256,12 +258,12 @@ public struct HashEngine: Sendable {
     /// A work that is repeated: a nonce that is said wrong in one round may be said right in the next.
     private mutating func solveInRounds(at now: Instant) -> HashboardEvent? {
         if endsRound {
-            sweep?.endFirstRound()
+            sweep[0].endFirstRound()
             arm(at: now)
             return nil
         }
         let found: NonceReport
-        if let again = sweep?.repeatNext() {
+        if let again = sweep[0].repeatNext() {
             found = again
         } else {
             switch search(at: now) {
@@ -269,7 +271,7 @@ public struct HashEngine: Sendable {
             case .none(let event): return event
             }
             advanceSweep(to: now)
-            sweep?.add(found)
+            sweep[0].add(found)
         }
         arm(at: now)
         return isMiscomputed() ? wrongNonce() : report(found)

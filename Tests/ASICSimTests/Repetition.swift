@@ -16,9 +16,9 @@ struct Repetition {
     private(set) var wrongCounts = [Int](repeating: 0, count: 8)
 
     static let chips = 8
-    static let bits = 12
+    static let bits = 10
     static let jobs = 100
-    static let rate = HashRate.megahashes(0.4)
+    static let rate = HashRate.megahashes(0.1)
     static let jobTime = Interval.milliseconds(500)
     static var jobHashes: Double { rate.hashesPerSecond * jobTime.seconds }
 
@@ -52,11 +52,11 @@ struct Repetition {
                 ChipFault(.duplicateNonce, .rate(faults.duplicate)),
                 ChipFault(.wrongNonce, .rate(faults.wrong)),
             ], seed: 51)
-        // Six ticks at 400 MHz; two batches of eight versions.
-        settings.sweepFactor = 6.0 / 16
+        // Three ticks at 400 MHz, of eight versions at a time.
+        settings.sweepFactor = 3.0 / 16
         var bench = LineBench(settings)
         bench.prepare()
-        bench.write(0xa4, 0x9000_000f)
+        bench.write(0xa4, 0x9000_0007)
         bench.write(0x10, 1)
         bench.write(0x28, 0x1130_0000)
         bench.baud = 3_125_000
