@@ -35,11 +35,11 @@ public struct BoardTelemetry: Equatable, Sendable {
     public var regulatorTemperature: Celsius?
     /// The slowest fan; nil when the device has no tachometer.
     public var fanSpeed: RPM?
-    /// At the wall plug or at the input connector.
-    public var inputPower: Watts
+    /// At the wall plug or at the input connector; nil where nothing measures it.
+    public var inputPower: Watts?
 
     public init(
-        chipTemperature: Celsius?, regulatorTemperature: Celsius?, fanSpeed: RPM?, inputPower: Watts
+        chipTemperature: Celsius?, regulatorTemperature: Celsius?, fanSpeed: RPM?, inputPower: Watts?
     ) {
         self.chipTemperature = chipTemperature
         self.regulatorTemperature = regulatorTemperature

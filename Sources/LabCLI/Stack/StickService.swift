@@ -163,6 +163,7 @@ final class StickService: @unchecked Sendable {
                 switch event {
                 case .opened: member.host.send(.lineOpened)
                 case .received(let bytes): member.host.send(.lineReceived(bytes))
+                case .receivedAside(let bytes): member.host.send(.asideReceived(bytes))
                 case .closed(let reason): self?.closed(member, reason)
                 }
             }
@@ -171,7 +172,7 @@ final class StickService: @unchecked Sendable {
 
     private func closed(_ member: Member, _ reason: String) {
         member.host.send(.lineClosed(reason))
-        log.note("\(member.label): line closed: \(reason)")
+        log.note("\(member.label) (real): line closed: \(reason)")
         let again = lock.withLock { () -> StickSighting? in
             openLines -= 1
             member.line = nil
