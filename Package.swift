@@ -159,7 +159,7 @@ let testRooms: [Target] = [
     tests("House", []),
     tests(
         "Lab", ["LabCLI", "Runtime", "Hardware", "Bitcoin"],
-        exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py"]),
+        exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py", "guest_image.py"]),
 ]
 
 let package = Package(
