@@ -166,7 +166,7 @@ let testRooms: [Target] = [
         [
             "LabCLI", "Runtime", "Hardware", "Bitcoin", "Pool", "Firmware", "Stratum", "SansIO", "JSONText",
         ],
-        exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py"]),
+        exclude: ["verify_blocks.py", "read_fleet.py", "virtual_sticks.py", "guest_image.py"]),
 ]
 
 let package = Package(

@@ -41,13 +41,13 @@ public struct BoardTelemetry: Equatable, Sendable {
     public var regulatorTemperature: Celsius?
     /// The slowest fan; nil when the device has no tachometer.
     public var fanSpeed: RPM?
-    /// At the wall plug or at the input connector.
-    public var inputPower: Watts
+    /// At the wall plug or at the input connector; nil where nothing measures it.
+    public var inputPower: Watts?
     /// The supply's power-good line. Devices without one, as sticks on their host's power, always say true.
     public var isSupplyGood: Bool
 
     public init(
-        chipTemperature: Celsius?, regulatorTemperature: Celsius?, fanSpeed: RPM?, inputPower: Watts,
+        chipTemperature: Celsius?, regulatorTemperature: Celsius?, fanSpeed: RPM?, inputPower: Watts?,
         isSupplyGood: Bool = true
     ) {
         self.chipTemperature = chipTemperature

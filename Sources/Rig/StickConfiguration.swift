@@ -44,7 +44,7 @@ public struct StickConfiguration: Sendable {
 
     /// By the number of the chips' units.
     public var nominalHashRate: HashRate {
-        let units = Double(setup.family.units * setup.chips)
+        let units = Double(setup.unitsPerChip * setup.chips)
         return HashRate(clock.megahertz * 1e6 * units)
     }
 
@@ -60,7 +60,8 @@ public struct StickConfiguration: Sendable {
         settings.timeouts = timeouts
         settings.suggestedSharesPerMinute = suggestedSharesPerMinute
         settings.frequencyRange = clockRange
-        // Sticks have neither sensor nor fan that a computer could read or drive.
+        // Most sticks have neither sensor nor fan that a computer could read or drive; what a Compac A1 measures is
+        // shown, and nothing is governed by it.
         settings.governor.hasChipSensor = false
         settings.telemetryMin = .seconds(10)
         settings.telemetryMax = .seconds(30)
@@ -85,6 +86,8 @@ public struct StickSnapshot: Equatable, Sendable {
     /// By the valid nonces since the line stands; nil before a minute has passed.
     public var measuredHashRate: HashRate?
     public var chipTemperature: Celsius? { miner.telemetry?.chipTemperature }
+    /// Measured by the stick itself.
+    public var inputPower: Watts? { miner.telemetry?.inputPower }
 
     public var phase: MinerPhase { miner.phase }
     public var accepted: UInt64 { miner.counters.accepted }

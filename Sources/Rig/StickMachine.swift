@@ -27,6 +27,8 @@ public struct StickMachine: Machine {
         /// A line at 115,200 baud stands.
         case lineOpened
         case lineReceived([UInt8])
+        /// From the device's own controller.
+        case asideReceived([UInt8])
         /// Unplugged, failed or reset.
         case lineClosed(String)
         /// As its owner does, by web page or API.
@@ -111,6 +113,8 @@ public struct StickMachine: Machine {
         case .lineReceived(let bytes):
             guard isAttached else { break }
             driver.received(bytes, at: now, into: &output)
+        case .asideReceived(let bytes):
+            if isAttached { driver.receivedAside(bytes) }
         case .lineClosed(let reason):
             lastFault = reason
             guard isAttached else { break }

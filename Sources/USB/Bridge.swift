@@ -20,8 +20,8 @@ public enum Bridge: String, Sendable, CaseIterable {
     /// Interfaces to claim.
     public var interfaces: [UInt8] {
         switch self {
-        case .cp210x, .cp2105, .ft230x, .ft232r, .pl2303: [0]
-        case .cdc: [0, 1]
+        case .cp210x, .ft230x, .ft232r, .pl2303: [0]
+        case .cp2105, .cdc: [0, 1]
         case .cdcDual: [0, 1, 2, 3]
         }
     }
@@ -36,7 +36,7 @@ public enum Bridge: String, Sendable, CaseIterable {
     }
 
     /// The interface of the second port, where one is used.
-    public var asideInterface: UInt8? { self == .cdcDual ? 1 : nil }
+    public var asideInterface: UInt8? { self == .cdcDual || self == .cp2105 ? 1 : nil }
 
     /// Every packet from the device begins with two bytes of status.
     public var hasStatusBytes: Bool { self == .ft230x || self == .ft232r }
@@ -49,7 +49,13 @@ public enum Bridge: String, Sendable, CaseIterable {
                 ftdi(0, 0), ftdi(1, 0x0303), ftdi(9, Self.latencyMilliseconds), ftdi(4, 8), ftdi(2, 0),
             ] + setBaud(ChainSetup.baudAtReset) + purge
         case .cp210x: return cp210x(modem: 0x0303)
-        case .cp2105: return cp210x(modem: 0x0101)
+        case .cp2105:
+            // The second port's requests may fail: a stick without its controller still mines.
+            return cp210x(modem: 0x0101)
+                + [
+                    cp2105Aside(0x00, 1), cp2105Aside(0x07, 0x0101), cp2105Aside(0x03, 0x0800),
+                    cp2105Aside(0x1e, 0, Self.littleEndian(ChainSetup.baudAtReset)),
+                ]
         case .pl2303:
             return [
                 .control(ControlTransfer(0x40, 0x01, value: 0, index: 0)),
@@ -116,6 +122,10 @@ public enum Bridge: String, Sendable, CaseIterable {
         .control(ControlTransfer(0x40, request, value: value, index: 0))
     }
 
+    private func cp2105Aside(_ request: UInt8, _ value: UInt16, _ data: [UInt8] = []) -> BridgeOperation {
+        .control(ControlTransfer(0x41, request, value: value, index: 1, data: data, isOptional: true))
+    }
+
     private func cp210x(modem: UInt16) -> [BridgeOperation] {
         [
             .control(ControlTransfer(0x41, 0x00, value: 1, index: 0)),
@@ -124,12 +134,15 @@ public enum Bridge: String, Sendable, CaseIterable {
         ] + setBaud(ChainSetup.baudAtReset) + purge
     }
 
-    /// 3 MHz / (n + k/8), the eighths in a code of three bits of which the third travels in the index.
+    /// 3 MHz / (n + k/8), the eighths in a code of three bits of which the third travels in the index. Below 2 there
+    /// are no fractions: "a divisor of 0 will give 3 MBaud, and a divisor of 1 will give 2 MBaud" (FTDI, AN232B-05).
     static func ftdiDivisor(_ baud: UInt32) -> (value: UInt16, index: UInt16) {
         let baud = max(183, min(3_000_000, baud))
         let eighths = (24_000_000 + UInt64(baud) / 2) / UInt64(baud)
-        if eighths <= 8 { return (0, 0) }
-        if eighths <= 14 { return (1, 0) }
+        // 3, 2 and 1.5 Mbaud: whichever divides nearest.
+        if eighths < 10 { return (0, 0) }
+        if eighths < 14 { return (1, 0) }
+        if eighths < 16 { return (2, 0) }
         let codes: [UInt16] = [0, 3, 2, 4, 1, 5, 6, 7]
         let code = codes[Int(eighths & 7)]
         let whole = UInt16(min(0x3fff, eighths >> 3))

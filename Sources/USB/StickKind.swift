@@ -20,7 +20,7 @@ public struct StickKind: Equatable, Sendable {
 
     /// At ``clock``, by the number of the chips' units.
     public func hashRate(at clock: Megahertz) -> HashRate {
-        HashRate(clock.megahertz * 1e6 * Double(setup.family.units * setup.chips))
+        HashRate(clock.megahertz * 1e6 * Double(setup.unitsPerChip * setup.chips))
     }
 
     public func matches(vendor: UInt16, product: UInt16, manufacturer: String?, productString: String?)
@@ -64,7 +64,7 @@ public enum StickCatalog {
         return seen.map { (UInt16($0 >> 16), UInt16($0 & 0xffff)) }
     }
 
-    public static let all: [StickKind] = gekko1384 + gekkoFTDI + gekkoCP2105 + icarus + bitaxe
+    public static let all: [StickKind] = gekko1384 + gekkoFTDI + gekkoCP2105 + icarus + antminer + bitaxe
 
     private static let gekkoMakers = ["GekkoScience", "bitshopperde"]
 
@@ -101,10 +101,12 @@ public enum StickCatalog {
     private static let gekkoCP2105: [StickKind] = [
         ("compac-a1", "Compac A1", ChipFamily.bm1362), ("compac-a2", "Compac A2", .bm1370),
     ].map { profile, word, family in
-        StickKind(
+        var setup = ChainSetup(family: family, chips: 1, ticketMax: 64)
+        setup.hasMeter = true
+        return StickKind(
             profile: profile, name: "GekkoScience \(word)", vendor: 0x10c4, product: 0xea70,
             productString: "GekkoScience \(word)", manufacturer: ["Silicon Labs"], bridge: .cp2105,
-            setup: ChainSetup(family: family, chips: 1, ticketMax: 64), clock: Megahertz(300),
+            setup: setup, clock: Megahertz(300),
             clockRange: Megahertz(100)...Megahertz(800), volts: 0.3)
     }
 
@@ -122,6 +124,36 @@ public enum StickCatalog {
             profile: profile, name: name, vendor: vendor, product: product, productString: nil,
             manufacturer: nil, bridge: bridge, setup: ChainSetup(family: .icarus, chips: 1),
             clock: Megahertz(336), clockRange: Megahertz(1)...Megahertz(1_000), volts: 1.2)
+    }
+
+    /// On the bus these are a CP2102 like a Block Erupter, and only their answers of five bytes differ: they must be
+    /// named. Source: cgminer, driver-icarus.c [S] for clock codes and defaults; confidence of the rest beside it.
+    private static let antminer: [StickKind] = [
+        // BM1380: 0.125 µs x MHz a hash [S] are 8 a cycle [D]; 200 MHz are 1.6 GH/s. Volts [E].
+        antminer(
+            "antminer-u1", "Antminer U1", units: 8, clock: 200, range: 125...500, reference: 25, volts: 1.05),
+        // The same chip with a larger heat sink, sold for 2 GH/s [E].
+        antminer(
+            "antminer-u2", "Antminer U2", units: 8, clock: 250, range: 125...500, reference: 25, volts: 1.05),
+        // Four BM1382 of 63 cores that take one job together: 63 GH/s at 250 MHz [S]. 0.775 V is cgminer's default,
+        // which it sets and this driver does not.
+        antminer(
+            "antminer-u3", "Antminer U3", units: 252, clock: 225, range: 100...250, reference: 50,
+            volts: 0.775),
+    ]
+
+    private static func antminer(
+        _ profile: String, _ name: String, units: Int, clock: Double, range: ClosedRange<Double>,
+        reference: Double, volts: Double
+    ) -> StickKind {
+        var setup = ChainSetup(family: .antminerU, chips: 1, initialClock: Megahertz(clock))
+        setup.unitsPerChip = units
+        setup.clockReference = Megahertz(reference)
+        return StickKind(
+            profile: profile, name: name, vendor: 0x10c4, product: 0xea60, productString: nil,
+            manufacturer: nil,
+            bridge: .cp210x, setup: setup, clock: Megahertz(clock),
+            clockRange: Megahertz(range.lowerBound)...Megahertz(range.upperBound), volts: volts)
     }
 
     /// Firmware that gives the computer the chips of a Bitaxe. Numbers of the Raspberry Pi and pid.codes, so the

@@ -6,6 +6,8 @@ import Foundation
 final class Transfer {
     enum Purpose: Equatable {
         case read
+        /// At the second port.
+        case readAside
         case write
         case control(isOptional: Bool)
     }
@@ -19,6 +21,8 @@ final class Transfer {
     var endpoint: UInt8 = 0
     var attempts = 1
     var isCancelled = false
+    /// Waits for what the device says; the others are orders, one at a time.
+    var isRead: Bool { purpose == .read || purpose == .readAside }
 
     init(_ line: StickLine, _ purpose: Purpose, bytes: Int) {
         self.line = line
@@ -46,9 +50,12 @@ extension StickLine {
         }
         let base = transfer.buffer.baseAddress
         switch transfer.purpose {
-        case .read:
+        case .read, .readAside:
+            let endpoint =
+                transfer.purpose == .read ? endpoints.input : endpoints.asideInput ?? endpoints.input
+            transfer.endpoint = endpoint
             libusb_fill_bulk_transfer(
-                transfer.raw, handle, endpoints.input, base, Int32(transfer.buffer.count), callback, user, 0)
+                transfer.raw, handle, endpoint, base, Int32(transfer.buffer.count), callback, user, 0)
         case .write:
             let count = min(transfer.buffer.count, transfer.rest.count)
             _ = transfer.buffer.update(fromContentsOf: transfer.rest.prefix(count))
@@ -62,7 +69,7 @@ extension StickLine {
         let code = libusb_submit_transfer(transfer.raw)
         guard code != 0 else { return }
         state.transfers.removeAll { $0 === transfer }
-        if transfer.purpose != .read { state.isBusy = false }
+        if !transfer.isRead { state.isBusy = false }
         state.ending = state.ending ?? USBFault(code: code, doing: "transfer").description
     }
 
@@ -151,7 +158,7 @@ extension StickLine {
         let status = transfer.raw.pointee.status
         let count = Int(transfer.raw.pointee.actual_length)
         switch transfer.purpose {
-        case .read: readDone(transfer, status, count)
+        case .read, .readAside: readDone(transfer, status, count)
         case .write: writeDone(transfer, status, count)
         case .control(let isOptional): controlDone(transfer, status, isOptional: isOptional)
         }
@@ -169,7 +176,7 @@ extension StickLine {
             }
             judge(transfer, status)
         }
-        if !data.isEmpty { report(.received(data)) }
+        if !data.isEmpty { report(transfer.purpose == .read ? .received(data) : .receivedAside(data)) }
         settle()
     }
 
@@ -209,7 +216,7 @@ extension StickLine {
     /// Under the lock: the transfer is not at the device any more.
     private func finish(_ transfer: Transfer) {
         state.transfers.removeAll { $0 === transfer }
-        if transfer.purpose != .read { state.isBusy = false }
+        if !transfer.isRead { state.isBusy = false }
     }
 
     /// Under the lock: what to do with a transfer that is to go on, by how it ended.
@@ -217,7 +224,7 @@ extension StickLine {
         guard state.ending == nil else { return finish(transfer) }
         switch status {
         case LIBUSB_TRANSFER_COMPLETED:
-            if transfer.purpose == .read { state.failures = 0 }
+            if transfer.isRead { state.failures = 0 }
             submit(transfer)
         case LIBUSB_TRANSFER_NO_DEVICE:
             finish(transfer)
@@ -239,12 +246,12 @@ extension StickLine {
     /// Under the lock: once more after a moment, unless it failed too often.
     private func again(_ transfer: Transfer, clearsHalt: Bool, reason: String) {
         state.failures += 1
-        guard state.failures < Limits.failuresMax, let endpoints = state.endpoints else {
+        guard state.failures < Limits.failuresMax else {
             finish(transfer)
             state.ending = state.ending ?? reason
             return
         }
-        let endpoint = transfer.purpose == .read ? endpoints.input : transfer.endpoint
+        let endpoint = transfer.endpoint
         let waiting = UnsafeSendable(value: transfer)
         bus.desk.asyncAfter(deadline: .now() + .milliseconds(Limits.retryMilliseconds)) { [self] in
             let handle = lock.withLock { UnsafeSendable(value: state.handle) }

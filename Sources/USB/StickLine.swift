@@ -10,6 +10,8 @@ public final class StickLine: @unchecked Sendable {
         /// At 115,200 baud, nothing sent yet.
         case opened
         case received([UInt8])
+        /// From the second port, where one is used.
+        case receivedAside([UInt8])
         /// The last event.
         case closed(String)
     }
@@ -62,6 +64,7 @@ public final class StickLine: @unchecked Sendable {
         var input: UInt8
         var output: UInt8
         var packet: Int
+        var asideInput: UInt8?
         var asideOutput: UInt8?
     }
 
@@ -86,6 +89,7 @@ public final class StickLine: @unchecked Sendable {
             let operations: [BridgeOperation]
             switch order {
             case .write(let bytes): operations = [.write(bytes)]
+            case .writeAside(let bytes): operations = [.writeAside(bytes)]
             case .setBaud(let baud): operations = bridge.setBaud(baud)
             case .setReset(let held): operations = bridge.setReset(held)
             case .purge: operations = bridge.purge
@@ -148,7 +152,8 @@ public final class StickLine: @unchecked Sendable {
         }
         let aside = bridge.asideInterface.flatMap { Self.bulk(configuration.pointee, $0) }
         return Endpoints(
-            input: data.input, output: data.output, packet: data.packet, asideOutput: aside?.output)
+            input: data.input, output: data.output, packet: data.packet, asideInput: aside?.input,
+            asideOutput: aside?.output)
     }
 
     private static func bulk(
@@ -176,7 +181,8 @@ public final class StickLine: @unchecked Sendable {
     }
 
     private func start(_ handle: OpaquePointer, _ endpoints: Endpoints) {
-        let reads = (0..<Limits.reads).map { _ in Transfer(self, .read, bytes: Limits.readBytes) }
+        var reads = (0..<Limits.reads).map { _ in Transfer(self, .read, bytes: Limits.readBytes) }
+        if endpoints.asideInput != nil { reads.append(Transfer(self, .readAside, bytes: Limits.readBytes)) }
         lock.withLock {
             state.handle = handle
             state.endpoints = endpoints

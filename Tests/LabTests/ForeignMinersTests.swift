@@ -57,46 +57,30 @@ struct ForeignMinersTests {
         .enabled(if: minerd != nil, "LAB_MINERD is not set: 1 test skipped"), arguments: [false, true])
     func translated(aggregates: Bool) async throws {
         let path = try #require(Self.minerd)
-        let directory = try TemporaryDirectory()
-        let node = try LabProcess([
-            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "2000000",
-            "--rpc-port", "0", "--p2p-port", "0", "--template-port", "0",
-        ])
-        let templates = try await node.word(after: "templates ")
-        let authority = try await node.word(after: "authority ")
-        let pool = try LabProcess([
-            "pool", "--data", directory.path, "--port", "0", "--jds-port", "0", "--templates", templates,
-            "--templates-authority", authority, "--shares-per-minute", "60",
-        ])
-        let url = try await pool.word(after: "pool stratum2")
-        let translator = try LabProcess(
-            [
-                "translator", "--port", "0", "--pool", "stratum2" + url, "--hash-rate", "2e5",
-                "--shares-per-minute", "60", "--user-identity", "farm",
-            ] + (aggregates ? ["--aggregate-channels"] : []))
-        let v1 = try await translator.word(after: "translator ")
+        let lab = try await TranslatedPool(identity: "farm", aggregates: aggregates)
         let miners = try ["a", "b"].map { name in
             try LabProcess(
-                ["-a", "sha256d", "-o", v1, "-O", "farm.\(name):x", "-t", "1", "-R", "1"], executable: path)
+                ["-a", "sha256d", "-o", lab.address, "-O", "farm.\(name):x", "-t", "1", "-R", "1"],
+                executable: path)
         }
         let mined = try await Poll.until(seconds: 120) {
             miners.allSatisfy { $0.fault.components(separatedBy: "yay!!!").count > 5 }
-                && node.output.contains("block 2 ")
+                && lab.node.output.contains("block 2 ")
         }
-        let said = "\(miners[0].fault)\(translator.output)\(pool.output)\(node.output)"
-        #expect(mined, "\(said)")
-        #expect(!node.output.contains("refused"), "\(node.output)")
+        #expect(mined, "\(miners[0].fault)\(lab.said)")
+        #expect(!lab.node.output.contains("refused"), "\(lab.node.output)")
         // What was refused was late for a new block, and nothing else.
         for line in miners.flatMap({ $0.fault.split(separator: "\n") }) where line.contains("reject reason") {
             #expect(line.contains("Job not found"), "\(line)")
         }
-        for process in miners + [translator, pool, node] {
+        for process in miners {
             process.signal(SIGTERM)
             _ = try await process.status(within: 10)
         }
+        try await lab.stop()
         // The pool's own word: it credited what the miners were told is good.
-        let credited = try await LabProcess.run(["ledger", "--data", directory.path, "workers", "--json"])
-        #expect(credited.output.contains("\"farm\""), "\(credited.output)\(credited.fault)")
+        let credited = try await lab.credited()
+        #expect(credited.contains("\"farm\""), "\(credited)")
     }
 
     @Test(

@@ -89,7 +89,9 @@ struct USBTests {
         let process = try VirtualSticks.start(VirtualSticks.all, pool: true, ["mine", "--pool", "POOL"])
         var missing = Set(VirtualSticks.all)
         _ = try await Poll.until(seconds: 120) {
-            missing = try missing.filter { try !process.output.contains(Regex("\($0)-[0-9]+: 1 accepted")) }
+            missing = try missing.filter {
+                try !process.output.contains(Regex("\($0)-[0-9]+ \\(real\\): 1 accepted"))
+            }
             return missing.isEmpty
         }
         #expect(missing.isEmpty, "\(missing): \(process.output)")
@@ -110,6 +112,39 @@ struct USBTests {
         #expect(!process.fault.contains("share refused"))
     }
 
+    @Test("a real stick mines beside its simulated twin, each marked in every line of both")
+    func twin() async throws {
+        let process = try VirtualSticks.start(
+            ["compac-f"], pool: true,
+            ["mine", "--pool", "POOL", "--clock", "100", "--twin", "compac-f", "--scale", "1e-9"])
+        let wanted = [
+            /compac-f-[0-9]+ \(real\): 1 accepted/, /compac-f \(simulated\): 1 accepted/,
+            /compac-f-[0-9]+ \(real\): mining, .* [1-9][0-9]* accepted/,
+            /\(simulated\): mining, .* [1-9][0-9]* accepted/,
+        ]
+        let isSaid = try await Poll.until(seconds: 90) { wanted.allSatisfy { process.output.contains($0) } }
+        #expect(isSaid, "\(process.output)\(process.fault.suffix(2_000))")
+        #expect(!process.fault.contains("share refused"))
+        // The pool can tell them apart too.
+        #expect(process.fault.contains("pool lab.usb share accepted"))
+        #expect(process.fault.contains("pool lab.usb.twin share accepted"))
+        for line in process.output.split(separator: "\n") where line.contains("accepted") {
+            #expect(line.contains("(real)") != line.contains("(simulated)"), "\(line)")
+        }
+        process.signal(SIGTERM)
+        #expect(try await process.status(within: 20) == 0)
+    }
+
+    @Test("what a Compac A1's controller measures is shown")
+    func meter() async throws {
+        let process = try VirtualSticks.start(["compac-a1"], pool: true, VirtualSticks.mining)
+        // 125 * 24.576 / 255 volts and 24 * 6.4 / 255 amperes.
+        let isShown = try await Poll.until(seconds: 120) { process.output.contains(", 45 °C, 7.3 W") }
+        #expect(isShown, "\(process.output)\(process.fault.suffix(2_000))")
+        process.signal(SIGTERM)
+        #expect(try await process.status(within: 20) == 0)
+    }
+
     @Test("a stick pulled out in the middle of mining mines on when it comes back")
     func surprise() async throws {
         let process = try VirtualSticks.start(
@@ -118,11 +153,11 @@ struct USBTests {
         #expect(isGone, "\(process.output)\(process.fault.suffix(2_000))")
         let before = process.output.count
         let isBack = try await Poll.until(seconds: 60) {
-            process.output.dropFirst(before).contains(/compac-f-[0-9]+: 1 accepted/)
+            process.output.dropFirst(before).contains(/compac-f-[0-9]+ \(real\): 1 accepted/)
         }
         #expect(isBack, "\(process.output)\(process.fault.suffix(2_000))")
         // The other one heard nothing of it.
-        #expect(!process.output.contains(/block-erupter-[0-9]+: line closed/))
+        #expect(!process.output.contains(/block-erupter-[0-9]+ \(real\): line closed/))
         process.signal(SIGTERM)
         #expect(try await process.status(within: 20) == 0)
     }

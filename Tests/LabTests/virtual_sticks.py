@@ -167,7 +167,7 @@ class Stick(UMockdev.IoctlBase):
         ports, data = PORTS[self.bridge]
         self.data_in, self.data_out = next((i, o) for n, i, o in ports if n == data)
         self.done, self.waiting, self.out = collections.deque(), [], bytearray()
-        self.gone, self.writes, self.baud, self.halted = False, 0, 9600, set()
+        self.gone, self.writes, self.baud, self.halted, self.aside = False, 0, 9600, set(), bytearray()
         self.device = struct.pack('<BBHBBBBHHHBBBB', 18, 1, 0x0200, 0, 0, 0, 64, self.vid, self.pid, 0x1000, 1, 2, 3, 1)
         body = b''
         for n, i, o in ports:
@@ -220,6 +220,9 @@ class Stick(UMockdev.IoctlBase):
     def feed(self, endpoint, data):
         if endpoint != self.data_out:
             say(self.kind, 'aside', data.hex())
+            # A controller of generation 2.1: 12 V, 0.6 A, 45 degrees, 3,000 rpm.
+            if self.bridge == 'cp2105':
+                self.aside += {b'?v': b'\x21', b'G.': bytes([125, 24, 75, 0, 118, 0, 100])}.get(data, b'')
             return
         answers = self.chips.feed(data)
         if 'silent' in self.faults:
@@ -229,6 +232,12 @@ class Stick(UMockdev.IoctlBase):
         self.out += answers
 
     def pump(self):
+        for urb in [u for u in self.waiting if u[1] != self.data_in and self.aside]:
+            ud, _, buf, length = urb
+            self.waiting.remove(urb)
+            buf.update(0, list(self.aside[:length]))
+            self.finish(ud, 0, len(self.aside[:length]))
+            del self.aside[:length]
         packet = 3 if 'short' in self.faults else 64
         for urb in list(self.waiting):
             if not self.out:
@@ -444,7 +453,8 @@ class Pool:
             reply = self.judge(message['params'])
         self.send(connection, {'id': message.get('id'), 'result': reply, 'error': None if reply else [23, 'wrong', None]})
         if method == 'mining.authorize':
-            self.send(connection, {'id': None, 'method': 'mining.set_difficulty', 'params': [1]})
+            difficulty = self.target(message['params'][0])[1]
+            self.send(connection, {'id': None, 'method': 'mining.set_difficulty', 'params': [difficulty]})
             threading.Thread(target=self.notify, args=(connection, stop), daemon=True).start()
 
     def notify(self, connection, stop):
@@ -460,12 +470,18 @@ class Pool:
                 return
             stop.wait(2)
 
+    @staticmethod
+    def target(worker):
+        """Difficulty 1, which the genesis block meets; for a simulated twin what some hundred hashes meet."""
+        unit = 0xffff << 208
+        return (unit << 24, 2 ** -24) if worker.endswith('.twin') else (unit, 1)
+
     def judge(self, params):
         coinbase = self.COINBASE[:5] + b'\0' + bytes.fromhex(params[2]) + self.COINBASE[10:]
         twice = lambda d: hashlib.sha256(hashlib.sha256(d).digest()).digest()
         header = GENESIS[:36] + twice(coinbase) + bytes.fromhex(params[3])[::-1] + GENESIS[72:76]
         header += bytes.fromhex(params[4])[::-1]
-        good = twice(header)[::-1] < bytes.fromhex('00000000ffff' + '00' * 26)
+        good = int.from_bytes(twice(header), 'little') <= self.target(params[0])[0]
         say('pool', params[0], 'share accepted' if good else 'share refused')
         return good
 

@@ -55,8 +55,10 @@ extension BridgeState {
         return []
     }
 
-    /// 3 MHz / (n + k / 8): n in the low fourteen bits, k coded in the two above and the lowest of the index.
+    /// 3 MHz / (n + k / 8): n in the low fourteen bits, k coded in the two above and the lowest of the index. A
+    /// divisor of 0 is 3 Mbaud and one of 1 is 2 Mbaud (FTDI, AN232B-05; Linux's ftdi_sio and libftdi write the same).
     static func ftdiBaud(value: UInt16, index: UInt16) -> Double {
+        if index & 1 == 0, value <= 1 { return value == 0 ? 3e6 : 2e6 }
         let eighths: [Double] = [0, 4, 2, 1, 3, 5, 6, 7]
         let code = Int(value >> 14) | Int(index & 1) << 2
         return 3e6 / max(1, Double(value & 0x3fff) + eighths[code] / 8)

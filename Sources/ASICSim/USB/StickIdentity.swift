@@ -24,6 +24,16 @@ public enum USBBridge: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// bcdDevice as the makers set it. The kernel's drivers tell the generations of a bridge by it: an FT230X that
+    /// gave 1.00 would be an FT8U100AX, whose writes begin with a byte of length (Linux, ftdi_determine_type).
+    var release: UInt16 {
+        switch self {
+        case .ft230x: 0x1000
+        case .cp2102, .cp2105: 0x0100
+        case .pl2303: 0x0300
+        }
+    }
+
     /// Speed before anybody sets one.
     static let baudAtPlug = 9_600.0
 }
@@ -52,7 +62,7 @@ public struct StickIdentity: Sendable, Equatable {
         self.name = name
         self.vendor = vendor
         self.product = product
-        release = 0x0100
+        release = bridge.release
         self.manufacturer = manufacturer
         self.title = title
         serial = "10000001"

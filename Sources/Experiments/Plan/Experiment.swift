@@ -84,8 +84,8 @@ public struct StackPlan: Sendable, Equatable {
     public var isVardiffEnabled = true
     /// A job on the present tip at least so often.
     public var jobInterval = Interval.seconds(60)
-    /// Shares that one acknowledgement may stand for.
-    public var shareBatch: UInt32 = 10
+    /// Shares that one acknowledgement may stand for; 1 measures each share's way and back.
+    public var shareBatch: UInt32 = 1
     /// How long an acknowledgement may wait for its batch.
     public var shareBatchAge = Interval.seconds(5)
     /// Devices that the translator puts on one upstream channel; 1 for a channel of its own each.

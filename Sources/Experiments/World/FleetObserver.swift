@@ -60,10 +60,12 @@ public struct FleetObserver: Sendable {
             }
         case .disconnected:
             second.fleets[fleet][.disconnections] += 1
+            devices[index].tip = 0
             if devices[index].lost == .distantFuture { devices[index].lost = now }
         case .tipChanged(let tip):
+            // A device's first tip on a connection is no news that went out to all.
+            if devices[index].tip != 0 { second.hear(.prevhash, key: tip, at: now) }
             devices[index].tip = tip
-            second.hear(.prevhash, key: tip, at: now)
         case .workLoaded(let job, _, _): loaded(job, index, fleet, at: now)
         case .measured(let rate, let chip, let power):
             levels[fleet][.hashrateExpected] += rate.hashesPerSecond - devices[index].hashRate

@@ -25,6 +25,7 @@ public struct ChainDriver: Sendable {
     public internal(set) var chips = 0
     let program: ChainProgram
     var decoder: ChipReplyDecoder
+    private var meter = StickMeter()
 
     var state = State.off
     /// What is still to be done, first things first.
@@ -89,7 +90,7 @@ public struct ChainDriver: Sendable {
     public var isHashing: Bool { isRunning && isFed }
     /// At the present clock, by the number of the chips' units.
     public var nominalHashRate: HashRate {
-        HashRate(clock.megahertz * 1e6 * Double(setup.family.units) * Double(max(1, chips)))
+        HashRate(clock.megahertz * 1e6 * Double(setup.unitsPerChip) * Double(max(1, chips)))
     }
 
     // MARK: From the firmware
@@ -122,15 +123,24 @@ public struct ChainDriver: Sendable {
             clearSlots()
         case .setVoltage, .setFan, .setChipClocks, .readChipCounters: break
         case .readTelemetry:
-            output.events.append(
-                .telemetry(
-                    BoardTelemetry(
-                        chipTemperature: nil, regulatorTemperature: nil, fanSpeed: nil, inputPower: .zero)))
+            // What is not measured is not there; the meter's answer comes by the next reading.
+            let nothing = BoardTelemetry(
+                chipTemperature: nil, regulatorTemperature: nil, fanSpeed: nil, inputPower: nil)
+            if setup.hasMeter { output.orders.append(.writeAside(meter.ask())) }
+            output.events.append(.telemetry(meter.telemetry ?? nothing))
         }
     }
 
     /// The line is gone or was reset: everything that the chips knew is lost.
-    public mutating func lineLost() { forget() }
+    public mutating func lineLost() {
+        forget()
+        meter = StickMeter()
+    }
+
+    /// Bytes of the device's own controller.
+    public mutating func receivedAside(_ bytes: [UInt8]) {
+        if setup.hasMeter { meter.received(bytes) }
+    }
 
     mutating func clearSlots() { slots = [JobSlot?](repeating: nil, count: slots.count) }
 
@@ -229,7 +239,7 @@ public struct ChainDriver: Sendable {
 
     /// Puts one step of the clock's ramp before everything else; false when the clock is where it should be.
     private mutating func rampDue(at now: Instant) -> Bool {
-        guard let goal = clockGoal, setup.family.framing != .icarus else { return false }
+        guard let goal = clockGoal, setup.family != .icarus else { return false }
         if let rampAt, rampAt > now { return false }
         guard goal != clock || rampAt == nil else { return false }
         let distance = goal.megahertz - clock.megahertz

@@ -226,7 +226,13 @@ struct ChainProgram {
     /// The frames of one step of the clock's ramp.
     func clock(_ frequency: Megahertz) -> [ChainStep] {
         switch family {
-        case .icarus, .antminerU: return []
+        case .icarus: return []
+        case .antminerU:
+            let isFirst = setup.clockReference == Megahertz(25)
+            let code = isFirst ? ClockCode.antminer(nearest: frequency) : ClockCode.nearest(to: frequency)
+            // BM1384's command, though nothing else here is framed.
+            let frame = ChipCommand.setClock(code, to: .all).frame(for: .bm1384) ?? []
+            return [.bytes(frame), .wait(.milliseconds(100))]
         case .bm1384: return [.frame(.setClock(ClockCode.nearest(to: frequency), to: .all))]
         case .bm1387, .bm1397, .bm1362, .bm1366, .bm1368, .bm1370: break
         }

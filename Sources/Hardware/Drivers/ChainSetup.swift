@@ -9,6 +9,8 @@ public enum LineOrder: Equatable, Sendable {
     case setReset(Bool)
     /// Throw away what came and was not read.
     case purge
+    /// To the device's own controller, where it has one on a line of its own.
+    case writeAside([UInt8])
     /// The chips do not answer any more: reset the device on its bus and open it anew.
     case restart
 }
@@ -34,6 +36,12 @@ public struct ChainSetup: Sendable, Equatable {
     /// Zero bits that every reported nonce has: 32 on every chip that was ever sold. A simulated chain that hashes on
     /// a processor may ask for fewer.
     public var zeroBits = 32
+    /// Hashes per clock cycle of one chip, where the device has others than its family behind the same front.
+    public var unitsPerChip: Int
+    /// Antminer U1 and U2 count their clock in steps of 25 MHz; BM1384 and its like in 50.
+    public var clockReference = Megahertz(50)
+    /// A Compac A1's or A2's controller measures, and answers by ``ChainDriver/receivedAside(_:)``.
+    public var hasMeter = false
 
     public static let baudAtReset: UInt32 = 115_200
 
@@ -47,6 +55,8 @@ public struct ChainSetup: Sendable, Equatable {
         self.ticketMax = max(1, ticketMax)
         // Block Erupter: 336 MH/s with one hash per cycle.
         self.initialClock = initialClock ?? Megahertz(family.framing == .icarus ? 336 : 50)
+        unitsPerChip = family.units
+        if family == .antminerU { rampStep = 0 }
         // cgminer: 30 whole nonce ranges for Icarus, 20 expected intervals for the gekko sticks.
         deadAfter = family.framing == .icarus ? 30 : 20
     }
@@ -88,6 +98,27 @@ public enum ClockCode {
         let reference = isExact ? 0 : 1
         let feedback = max(1, min(128, isExact ? whole : (vco / 25).rounded()))
         return UInt16(feedback - 1) << 7 | UInt16(reference) << 2 | UInt16(divider)
+    }
+
+    /// The code of Antminer U1 and U2 (BM1380): (25 MHz) x (m + 1) / ((n + 1) x 2^od) with m below 64 and n below 16,
+    /// and a bit that says where the oscillator runs. The first that is nearest in cgminer's order
+    /// (`anu_find_freqhex`).
+    public static func antminer(nearest wanted: Megahertz) -> UInt16 {
+        let goal = max(6.25, min(500, wanted.megahertz.isFinite ? wanted.megahertz : 6.25))
+        var best: (distance: Double, code: UInt16) = (.infinity, 0)
+        for exponent in 0..<4 {
+            for reference in 0..<16 {
+                for feedback in 0..<64 {
+                    let oscillator = 25 * Double(feedback + 1) / Double(reference + 1)
+                    let distance = abs(oscillator / Double(1 << exponent) - goal)
+                    guard distance < best.distance else { continue }
+                    let band: UInt16 = (500...1_000).contains(oscillator) ? 1 << 14 : 0
+                    let code = band | UInt16(feedback) << 7 | UInt16(reference) << 2 | UInt16(exponent)
+                    best = (distance, code)
+                }
+            }
+        }
+        return best.code
     }
 
     public static func frequency(_ code: UInt16) -> Megahertz {

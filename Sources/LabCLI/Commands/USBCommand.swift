@@ -9,7 +9,7 @@ struct USBCommand: AsyncParsableCommand {
         abstract: "Lists, tests and mines with real USB sticks.",
         discussion: """
             GekkoScience Compac, 2Pac, Terminus, NewPac, R606, Compac F, R909, Compac A1 and A2; Block Erupter, Icarus, \
-            Lancelot; Bitaxe with bitaxe-raw.
+            Lancelot; Antminer U1 to U3, which --profile must name; Bitaxe with bitaxe-raw.
 
             Examples:
               lab usb list

@@ -25,7 +25,7 @@ struct USBMineCommand: AsyncParsableCommand {
             Examples:
               lab usb mine --pool stratum+tcp://127.0.0.1:34255
               lab usb mine --profile compac-f --clock 300 --pool stratum2+tcp://127.0.0.1:34254/KEY
-              lab usb mine --twin bitaxe-gamma --pool stratum+tcp://127.0.0.1:34255
+              lab usb mine --twin compac-f --pool stratum+tcp://127.0.0.1:34255
             """)
 
     @Option(help: "Pools in order of preference; may be given several times.") var pool: [PoolURL]
@@ -66,15 +66,10 @@ struct USBMineCommand: AsyncParsableCommand {
                 clock: clock.map { Megahertz($0) }),
             runtime: runtime, log: log
         ) { name, observation in
-            if case .sharesAccepted(let count, _) = observation {
-                log.note(
-                    observation, "\(name): \(count) accepted", with: ["device": .string(name)], as: "device")
-            } else {
-                observatory.rig(name, observation)
-            }
+            Self.tell(name + " (real)", observation, log, observatory)
         }
         var rigs: RigService?
-        if let twin { rigs = try await startTwin(twin, runtime: runtime, observatory: observatory) }
+        if let twin { rigs = try await startTwin(twin, runtime: runtime, log: log, observatory: observatory) }
         log.note(
             "started",
             "real sticks as \(identity, as: "user") for \(pool[0], as: "pool"); waiting for what is plugged in"
@@ -88,17 +83,34 @@ struct USBMineCommand: AsyncParsableCommand {
     }
 
     private func startTwin(
-        _ name: String, runtime: LabRuntime, observatory: Observatory
+        _ name: String, runtime: LabRuntime, log: EventLog, observatory: Observatory
     ) async throws -> RigService {
         var rig = RigConfiguration(
-            profile: try ProfileCommand.library.load(name), pools: pool, userIdentity: identity + ".twin",
+            profile: try Self.twinProfile(name), pools: pool, userIdentity: identity + ".twin",
             seed: 1, stream: 1, wallClock: runtime.world.wallClock)
         rig.hashrateScale = scale
         rig.secretSeed = LiveWorld.entropy(32)
         return try await RigService.start([rig], runtime: runtime, loops: [runtime.group.next()]) {
             _, observation, _ in
-            observatory.rig(name + " (simulated)", observation)
+            Self.tell(name + " (simulated)", observation, log, observatory)
         }
+    }
+
+    /// A device profile; a stick may be named as `--profile` names it.
+    private static func twinProfile(_ name: String) throws -> DeviceProfile {
+        let library = ProfileCommand.library
+        let other = ["gekko-\(name)", "\(name)-usb"].first { library.names.contains($0) }
+        return try library.load(library.names.contains(name) ? name : other ?? name)
+    }
+
+    private static func tell(
+        _ name: String, _ observation: MinerObservation, _ log: EventLog, _ observatory: Observatory
+    ) {
+        if case .sharesAccepted(let count, _) = observation {
+            return log.note(
+                observation, "\(name): \(count) accepted", with: ["device": .string(name)], as: "device")
+        }
+        observatory.rig(name, observation)
     }
 
     /// A line of figures for each device every ten seconds.
@@ -119,6 +131,13 @@ struct USBMineCommand: AsyncParsableCommand {
         }
     }
 
+    /// What the stick itself measures; most have nothing to measure with.
+    private static func measurements(_ stick: StickSnapshot) -> String {
+        var text = stick.chipTemperature.map { ", \(Figures.decimal($0.degrees, 0)) °C" } ?? ""
+        text += stick.inputPower.map { ", \(Figures.decimal($0.watts, 1)) W" } ?? ""
+        return text
+    }
+
     static func line(_ stick: StickSnapshot) -> String {
         guard stick.isAttached else {
             return "\(stick.label) (real): not attached: \(stick.lastFault ?? "not plugged in")"
@@ -129,7 +148,7 @@ struct USBMineCommand: AsyncParsableCommand {
             + "\(measured ?? Figures.hashRate(stick.nominalHashRate.hashesPerSecond) + " nominal"), "
             + "\(stick.accepted) accepted, \(stick.rejected) rejected, "
             + "\(stick.chain.validNonces) nonces, \(stick.chain.invalidNonces) wrong, "
-            + "\(stick.chain.garbage) bytes of garbage"
+            + "\(stick.chain.garbage) bytes of garbage" + measurements(stick)
     }
 }
 
@@ -205,6 +224,7 @@ private final class StickProbe: @unchecked Sendable {
                 driver.command(.setPower(true), at: world.now, into: &output)
                 driver.command(.enumerate, at: world.now, into: &output)
             case .received(let bytes): driver.received(bytes, at: world.now, into: &output)
+            case .receivedAside(let bytes): driver.receivedAside(bytes)
             case .closed(let reason):
                 isClosed = true
                 verdict = verdict ?? (reason, false)

@@ -167,6 +167,7 @@ final class StickService: @unchecked Sendable {
                 switch event {
                 case .opened: member.host.send(.lineOpened)
                 case .received(let bytes): member.host.send(.lineReceived(bytes))
+                case .receivedAside(let bytes): member.host.send(.asideReceived(bytes))
                 case .closed(let reason): self?.closed(member, reason)
                 }
             }
@@ -175,7 +176,7 @@ final class StickService: @unchecked Sendable {
 
     private func closed(_ member: Member, _ reason: String) {
         member.host.send(.lineClosed(reason))
-        log.note("line_closed", "\(member.label, as: "device"): line closed: \(reason, as: "reason")")
+        log.note("line_closed", "\(member.label, as: "device") (real): line closed: \(reason, as: "reason")")
         let again = lock.withLock { () -> StickSighting? in
             openLines -= 1
             member.line = nil
