@@ -1,3 +1,4 @@
+import Experiments
 import Foundation
 import SansIO
 import Testing
@@ -11,9 +12,13 @@ import Testing
         return Array(0..<(environment["LAB_CAMPAIGN"].flatMap(UInt64.init) ?? 6))
     }()
 
+    static let profiles = ProfileLibrary(
+        directory: #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/Profiles/devices"
+    )
+
     @Test("no acknowledged share is lost or paid twice, whatever fails, and all comes back", arguments: seeds)
     func campaign(seed: UInt64) throws {
-        let campaign = try Campaign(seed: seed)
+        let campaign = try Campaign(seed: seed, library: Self.profiles)
         let environment = ProcessInfo.processInfo.environment
         campaign.tally.isTracing = environment["LAB_CAMPAIGN_SEED"] != nil
         let outcome = try campaign.run()
@@ -35,7 +40,7 @@ import Testing
 
     @Test("a campaign is its seed")
     func determinism() throws {
-        let first = try Campaign(seed: 3).run()
-        #expect(try Campaign(seed: 3).run() == first)
+        let first = try Campaign(seed: 3, library: Self.profiles).run()
+        #expect(try Campaign(seed: 3, library: Self.profiles).run() == first)
     }
 }

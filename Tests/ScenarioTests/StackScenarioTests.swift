@@ -1,5 +1,6 @@
 import Bitcoin
 import Chain
+import DeviceModel
 import JobDeclaration
 import Pool
 import SansIO
@@ -7,11 +8,13 @@ import Simulation
 import Testing
 import Translator
 
+@testable import Experiments
+
 /// One thing goes wrong, or none, and what follows is exact. Rows 40, 41 and 60 of the reference implementation's tests,
 /// and what those leave out.
 @Suite struct StackScenarioTests {
     private static func stack(_ change: (inout CampaignPlan) -> Void = { _ in }) throws -> Campaign {
-        let campaign = try Campaign(seed: 5) {
+        let campaign = try Campaign(seed: 5, library: CampaignTests.profiles) {
             $0.faults = []
             $0.mode = .fullTemplate
             $0.aggregates = false

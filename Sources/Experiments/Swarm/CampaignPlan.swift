@@ -2,26 +2,41 @@ import JobDeclaration
 import SansIO
 import Simulation
 
+/// How much goes wrong.
+public enum CampaignOptions: String, Sendable, CaseIterable {
+    /// One or two faults: a first look.
+    case lite
+    /// Four to eleven.
+    case swarm
+
+    func faults(_ random: inout PRNG) -> UInt64 {
+        switch self {
+        case .lite: 1 + random.below(2)
+        case .swarm: 4 + random.below(8)
+        }
+    }
+}
+
 /// What a seed decides besides the chances of links and devices.
-struct CampaignPlan {
+public struct CampaignPlan: Sendable {
     var mode: JobDeclarationMode
     var aggregates: Bool
     var deviceLink: LinkProfile
     var serverLink: LinkProfile
-    var faults: [Fault]
+    public var faults: [Fault]
     /// The translator mines at the job declaration client and not at the pool itself.
     var translatorIsDeclared = false
     var certificateValidity = Interval.hours(1)
 
     /// When a fault happens, since the faults began, and to whom.
-    struct Fault: CustomStringConvertible {
+    public struct Fault: Sendable, CustomStringConvertible {
         var at: Interval
         var role: CampaignRole
         var kind: Kind
-        var description: String { "\(at.seconds) s \(role) \(kind)" }
+        public var description: String { "\(at.seconds) s \(role) \(kind)" }
     }
 
-    enum Kind {
+    enum Kind: Sendable {
         case reset
         case sever
         case stall(Interval)
@@ -35,7 +50,7 @@ struct CampaignPlan {
     /// The faults happen in this time.
     static let faultTime = Interval.minutes(6)
 
-    init(_ random: inout PRNG) {
+    init(_ random: inout PRNG, _ options: CampaignOptions) {
         mode = random.chance(1, in: 2) ? .fullTemplate : .coinbaseOnly
         aggregates = random.chance(1, in: 2)
         func link(_ random: inout PRNG) -> LinkProfile {
@@ -45,7 +60,7 @@ struct CampaignPlan {
         }
         deviceLink = link(&random)
         serverLink = link(&random)
-        faults = (0..<4 + random.below(8)).map { _ in Self.fault(&random) }
+        faults = (0..<options.faults(&random)).map { _ in Self.fault(&random) }
             .sorted { $0.at < $1.at }
     }
 

@@ -8,13 +8,13 @@ import Simulation
 import Translator
 
 /// What the machines said, summed up as far as the promises need it.
-final class CampaignTally {
+public final class CampaignTally {
     /// Broken promises, in the order in which they were noticed.
     var faults: [String] = []
     /// Shares that somebody was told are good, by the identity that the pool knows.
     var acknowledged: [String: UInt64] = [:]
     /// Shares that the pool found good, by identity.
-    var accepted: [String: UInt64] = [:]
+    public internal(set) var accepted: [String: UInt64] = [:]
     var hashes: Set<Hash256> = []
     /// The identity of each channel, of the pool's present life.
     var identities: [ChannelKey: String] = [:]
@@ -25,8 +25,8 @@ final class CampaignTally {
     var reorganisations = 0
     var declared = 0
     /// What devices, client and translator said, when it is asked for; the last of it.
-    var trace: [String] = []
-    var isTracing = false
+    public internal(set) var trace: [String] = []
+    public var isTracing = false
 
     func note(_ role: CampaignRole, _ observation: Any, _ now: Instant) {
         if isTracing { trace.append("\((now - .start).seconds) \(role) \(observation)") }

@@ -1,7 +1,6 @@
 import Bitcoin
 import Chain
 import DeviceModel
-import Experiments
 import Firmware
 import Hardware
 import JobDeclaration
@@ -110,18 +109,8 @@ extension Campaign {
         return TranslatorMachine(configuration)
     }
 
-    private static let profiles = ProfileLibrary(
-        directory: #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined() + "/Profiles/devices"
-    )
-    private static let bitaxe: DeviceProfile = profile("bitaxe-gamma")
-    private static let antminer: DeviceProfile = profile("antminer-s19j-pro")
-
-    private static func profile(_ name: String) -> DeviceProfile {
-        do { return try profiles.load(name) } catch { fatalError("profile \(name): \(error)") }
-    }
-
     func rig(_ role: CampaignRole) -> RigMachine {
-        let profile = role.speaksV1 ? Self.antminer : Self.bitaxe
+        let profile = role.speaksV1 ? antminer : bitaxe
         let scheme: PoolURL.Scheme =
             role.speaksV1
             ? .stratumV1

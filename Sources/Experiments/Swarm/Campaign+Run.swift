@@ -17,17 +17,17 @@ extension Campaign {
     static let recovery = Interval.minutes(20)
 
     /// What a campaign found.
-    struct Outcome: Equatable {
-        var faults: [String]
-        var digest: UInt64
-        var shares: UInt64
-        var blocks: Int
-        var reorganisations: Int
+    public struct Outcome: Equatable, Sendable {
+        public var faults: [String]
+        public var digest: UInt64
+        public var shares: UInt64
+        public var blocks: Int
+        public var reorganisations: Int
         /// From the last repair to everything working.
-        var recovery: Interval?
+        public var recovery: Interval?
     }
 
-    func run() throws -> Outcome {
+    public func run() throws -> Outcome {
         world.run(until: Self.beginning)
         for fault in plan.faults {
             world.schedule(at: Self.beginning + fault.at) { [unowned self] _ in self.strike(fault) }

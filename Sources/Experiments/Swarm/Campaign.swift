@@ -1,5 +1,6 @@
 import Bitcoin
 import Chain
+import DeviceModel
 import Firmware
 import JobDeclaration
 import Ledger
@@ -12,12 +13,14 @@ import Translator
 
 /// Two nodes, a pool with its books, a job declaration server and client, a translator and five devices in the virtual
 /// world, on links that fail. Everything is drawn from the seed, and the seed alone repeats it.
-final class Campaign {
-    let seed: UInt64
+public final class Campaign {
+    public let seed: UInt64
     let world: VirtualWorld
     var random: PRNG
-    let plan: CampaignPlan
-    let tally = CampaignTally()
+    public let plan: CampaignPlan
+    public let tally = CampaignTally()
+    let bitaxe: DeviceProfile
+    let antminer: DeviceProfile
 
     /// Endpoints of the roles.
     enum Address {
@@ -44,12 +47,18 @@ final class Campaign {
     /// When the last fault that has an end ends.
     var lastRepair = Instant.start
 
-    init(seed: UInt64, change: (inout CampaignPlan) -> Void = { _ in }) throws {
+    /// - Throws: ``FileError`` when the library lacks the devices' profiles.
+    public init(
+        seed: UInt64, library: ProfileLibrary, options: CampaignOptions = .swarm,
+        change: (inout CampaignPlan) -> Void = { _ in }
+    ) throws {
         self.seed = seed
+        bitaxe = try library.load("bitaxe-gamma")
+        antminer = try library.load("antminer-s19j-pro")
         world = VirtualWorld(seed: seed)
         world.keepsRecords = true
         var random = PRNG(seed: seed, stream: 0xca3)
-        var plan = CampaignPlan(&random)
+        var plan = CampaignPlan(&random, options)
         change(&plan)
         self.plan = plan
         self.random = random
@@ -154,7 +163,7 @@ final class Campaign {
 }
 
 /// Who takes part.
-enum CampaignRole: Int, CaseIterable {
+public enum CampaignRole: Int, Sendable, CaseIterable {
     /// The pool's node and the miner's own.
     case poolNode, minerNode
     case pool, server, client, translator
