@@ -95,6 +95,9 @@ struct Tip: Sendable, Equatable {
     var prevHash: Hash256
     /// The provider's header time: where every job's time starts (SV2 section 5.3.17).
     var minNTime: UInt32
+    /// The least that any job on this tip was announced with: a provider may name the tip again with a later time,
+    /// and what is mined on the jobs before stays good.
+    var leastNTime: UInt32
     var bits: UInt32
     /// What a hash must meet to be a block.
     var target: Target

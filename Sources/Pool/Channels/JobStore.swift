@@ -127,7 +127,11 @@ struct JobStore: Sendable {
         }
         tip = Tip(
             epoch: (tip?.epoch ?? 0) &+ (isNewTip ? 1 : 0), prevHash: message.prevHash,
-            minNTime: message.headerTimestamp, bits: message.nBits, target: message.target,
+            minNTime: message.headerTimestamp,
+            leastNTime: isNewTip
+                ? message.headerTimestamp
+                : min(tip?.leastNTime ?? message.headerTimestamp, message.headerTimestamp),
+            bits: message.nBits, target: message.target,
             receivedAt: now)
         currentID = id
         currentTemplate = template

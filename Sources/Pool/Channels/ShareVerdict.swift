@@ -33,7 +33,7 @@ extension MiningChannel {
     /// A hash that makes a block is reported even when the channel's own target is harder and the share
     /// earns nothing: a block is worth more than a rule.
     mutating func judge(_ share: SubmittedShare, on job: Job, tip: Tip, rules: ShareRules) -> JudgedShare {
-        guard share.nTime >= tip.minNTime, share.nTime <= rules.nTimeMax else {
+        guard share.nTime >= tip.leastNTime, share.nTime <= rules.nTimeMax else {
             return .rejected(.timeOutOfRange)
         }
         if share.version != job.version {

@@ -253,6 +253,23 @@ struct PoolSetupTests {
         #expect(world.machine.store.jobs.count <= world.machine.configuration.limits.pastJobs)
     }
 
+    @Test("a share on its way when the provider tells its tip again, with a later time, is good")
+    func sameTipLaterTime() throws {
+        let world = try PoolWorld.ready()
+        let (_, peer) = try world.miner()
+        var miner = try TestMiner.open(world, peer, extended: true)
+        let work = try miner.work()
+        world.provider.headerTime += 30
+        world.provider.sendTemplate(future: true)
+        world.provider.repeatTip(for: world.provider.templateID)
+        try world.pump()
+        miner.submit(work, nonce: try miner.nonce(work, meeting: miner.target))
+        try world.pump()
+        let totals = world.machine.snapshot(at: world.now).totals
+        #expect(totals.sharesAccepted == 1)
+        #expect(totals.sharesRejected == 0)
+    }
+
     @Test("extensions are answered, and a worker's name behind a share is taken in either byte order")
     func extensions() throws {
         let world = try PoolWorld.ready()
