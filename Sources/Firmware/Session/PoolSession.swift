@@ -56,11 +56,11 @@ enum SessionFailure: Error, Equatable, Sendable {
 
 /// The dialogue with one pool over one connection, in either protocol, or with one node over two.
 ///
-/// The optionals are alternatives; they are not the payloads of an enum so that they change in place.
+/// One of three arrays holds one session and the others nothing: sessions are large, each device has one kind, and an
+/// array's element changes in place.
 struct PoolSession: Sendable {
-    private var v2: V2Session?
-    private var v1: V1Session?
-    /// Empty or one: a node's session is large, and few devices of a fleet have one.
+    private var v2: [V2Session] = []
+    private var v1: [V1Session] = []
     private var nodeSession: [GBTSession] = []
     /// What only a node's session has to say is said to it directly.
     var gbt: GBTSession? {
@@ -72,50 +72,51 @@ struct PoolSession: Sendable {
         }
     }
 
-    init(v2 session: V2Session) { v2 = session }
-    init(v1 session: V1Session) { v1 = session }
+    init(v2 session: V2Session) { v2 = [session] }
+    init(v1 session: V1Session) { v1 = [session] }
     init(gbt session: GBTSession) { nodeSession = [session] }
 
-    var isOpen: Bool { v2?.isOpen ?? v1?.isOpen ?? gbt?.isOpen ?? false }
+    var isOpen: Bool { v2.first?.isOpen ?? v1.first?.isOpen ?? nodeSession.first?.isOpen ?? false }
     /// Nothing is worth mining before the pool has answered.
-    var isPaused: Bool { gbt?.isPaused ?? false }
+    var isPaused: Bool { nodeSession.first?.isPaused ?? false }
 
     /// What a V1 pool calls the session; nil before it said so and on V2.
-    var sessionID: String? { v1.flatMap { $0.sessionID.isEmpty ? nil : $0.sessionID } }
+    var sessionID: String? { v1.first.flatMap { $0.sessionID.isEmpty ? nil : $0.sessionID } }
 
     /// The first bytes of the dialogue.
     mutating func start(into out: inout ByteWriter) {
-        v2?.start(into: &out)
-        v1?.start(into: &out)
-        gbt?.connected(into: &out)
+        if !v2.isEmpty { v2[0].start(into: &out) }
+        if !v1.isEmpty { v1[0].start(into: &out) }
+        if !nodeSession.isEmpty { nodeSession[0].connected(into: &out) }
     }
 
     mutating func receive(
         _ bytes: RawSpan, unixTime: UInt32, into out: inout ByteWriter, events: inout [SessionEvent]
     ) throws(SessionFailure) {
-        if v2 != nil { try v2?.receive(bytes, unixTime: unixTime, into: &out, events: &events) }
-        if v1 != nil { try v1?.receive(bytes, into: &out, events: &events) }
-        if gbt != nil { try gbt?.receive(bytes, into: &out, events: &events) }
+        if !v2.isEmpty { try v2[0].receive(bytes, unixTime: unixTime, into: &out, events: &events) }
+        if !v1.isEmpty { try v1[0].receive(bytes, into: &out, events: &events) }
+        if !nodeSession.isEmpty { try nodeSession[0].receive(bytes, into: &out, events: &events) }
     }
 
     /// A part of the current job's search space that was not given out before; nil when there is none now.
     /// `elapsed` is the time since the job came: header times may advance by that much.
     mutating func nextWork(elapsed: Interval) -> SessionWork? {
-        if v2 != nil { return v2?.nextWork(elapsed: elapsed) }
-        if gbt != nil { return gbt?.nextWork(elapsed: elapsed) }
-        return v1?.nextWork(elapsed: elapsed)
+        if !v2.isEmpty { return v2[0].nextWork(elapsed: elapsed) }
+        if !nodeSession.isEmpty { return nodeSession[0].nextWork(elapsed: elapsed) }
+        return v1.isEmpty ? nil : v1[0].nextWork(elapsed: elapsed)
     }
 
     /// Writes a share and returns its sequence number.
     mutating func submit(
         _ ticket: ShareTicket, nonce: UInt32, version: UInt32, time: UInt32, into out: inout ByteWriter
     ) -> UInt32? {
-        if v2 != nil {
-            return v2?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+        if !v2.isEmpty {
+            return v2[0].submit(ticket, nonce: nonce, version: version, time: time, into: &out)
         }
-        if gbt != nil {
-            return gbt?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+        if !nodeSession.isEmpty {
+            return nodeSession[0].submit(ticket, nonce: nonce, version: version, time: time, into: &out)
         }
-        return v1?.submit(ticket, nonce: nonce, version: version, time: time, into: &out)
+        guard !v1.isEmpty else { return nil }
+        return v1[0].submit(ticket, nonce: nonce, version: version, time: time, into: &out)
     }
 }

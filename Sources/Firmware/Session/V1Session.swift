@@ -98,6 +98,12 @@ struct V1Session: Sendable {
                 throw .failed("pool's line: \(error)")
             }
             guard let line else { return }
+            if stage == .open, let number = V1AcceptedLine.shareNumber(line, first: RequestID.firstShare),
+                number < sequence
+            {
+                events.append(.accepted(count: 1, last: number))
+                continue
+            }
             let message: V1.Message
             do throws(V1Error) { message = try V1.Message(line: line) } catch {
                 try misplaced("\(error)")
@@ -152,7 +158,7 @@ struct V1Session: Sendable {
             worker: settings.userIdentity, jobID: job.text,
             extranonce2: extranonce2(ticket.extranonce, of: ticket.job), nTime: time, nonce: nonce,
             versionBits: job.versionMask == 0 ? nil : version & job.versionMask)
-        call(.submit(share), RequestID.firstShare + UInt64(number), into: &out)
+        share.encodeCall(id: RequestID.firstShare + UInt64(number), into: &out)
         return number
     }
 
