@@ -166,7 +166,8 @@ public struct ChainDriver: Sendable {
         var earliest = waitsUntil ?? .distantFuture
         if case .counting(_, _, let until) = state { earliest = min(earliest, until) }
         if state == .running, steps.isEmpty {
-            earliest = min(earliest, rampAt ?? .distantFuture, jobAt ?? .distantFuture)
+            // A pause holds up ramp and jobs, however long they are due.
+            if waitsUntil == nil { earliest = min(earliest, rampAt ?? .distantFuture, jobAt ?? .distantFuture) }
             if let deadAt { earliest = min(earliest, deadAt) }
         }
         return earliest == .distantFuture ? nil : earliest
@@ -239,9 +240,17 @@ public struct ChainDriver: Sendable {
 
     /// Puts one step of the clock's ramp before everything else; false when the clock is where it should be.
     private mutating func rampDue(at now: Instant) -> Bool {
-        guard let goal = clockGoal, setup.family != .icarus else { return false }
+        guard let goal = clockGoal, setup.family != .icarus else {
+            rampAt = nil
+            return false
+        }
         if let rampAt, rampAt > now { return false }
-        guard goal != clock || rampAt == nil else { return false }
+        guard goal != clock || rampAt == nil else {
+            // A new goal was where the ramp had come to.
+            rampAt = nil
+            clockGoal = nil
+            return false
+        }
         let distance = goal.megahertz - clock.megahertz
         let step = setup.rampStep > 0 ? setup.rampStep : abs(distance)
         clock = abs(distance) <= step ? goal : Megahertz(clock.megahertz + (distance < 0 ? -step : step))

@@ -17,6 +17,10 @@ struct StickWorld: ~Copyable {
     private(set) var observations: [MinerObservation] = []
     private(set) var orders: [LineOrder] = []
     private var hostBaud = 115_200.0
+    private var turns = 0
+    /// More turns than this of one world are a deadline that is never served.
+    private static let turnsMax = 5_000_000
+    private struct Endless: Error {}
     private var replies: [LineOutput] = []
     private var connection: ConnectionID?
     private var nextConnection: UInt64 = 1
@@ -64,6 +68,8 @@ struct StickWorld: ~Copyable {
                 isPlugged ? chain.nextDeadline ?? .distantFuture : .distantFuture,
                 replies.map(\.due).min() ?? .distantFuture)
             guard next <= end else { break }
+            turns += 1
+            guard turns < Self.turnsMax else { throw Endless() }
             now = max(now, next)
             if isPlugged, let due = chain.nextDeadline, due <= now {
                 chain.deadlineReached(at: now, into: &replies)
