@@ -182,6 +182,11 @@ extension Experiment {
             sweep.values.append($2)
             $0.sweep = sweep
         },
+        .any("sweep.long", "more values, which only runs with --long take", list: true) {
+            var sweep = $0.sweep ?? SweepPlan()
+            sweep.long.append($2)
+            $0.sweep = sweep
+        },
         .text("references.*.measure", "a measure as in thresholds, without a comparison", required: true) {
             (plan: inout Experiment, index: Int, text: String) throws(PlanError) in
             var words = Words(text)

@@ -207,6 +207,10 @@ public struct SweepPlan: Sendable, Equatable {
     /// A key of the file, as `fleets.0.delay_ms`.
     public var key = ""
     public var values: [ProfileValue] = []
+    /// Values that only long runs take as well.
+    public var long: [ProfileValue] = []
+
+    public var all: [ProfileValue] { values + long }
 }
 
 /// A figure that a run is held against.

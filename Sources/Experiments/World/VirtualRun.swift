@@ -128,6 +128,7 @@ public final class VirtualRun {
                     ears.observer.note(number, observation, at: now)
                 })
         }
+        for id in ids { world.count(id, on: index) }
         devices += ids
         return ids
     }
@@ -139,6 +140,9 @@ public final class VirtualRun {
         let seconds = Int(experiment.duration.seconds.rounded(.up))
         while series.seconds.count < seconds {
             world.run(until: .start + .seconds(UInt64(series.seconds.count + 1)))
+            for (fleet, carried) in world.takeCarried().enumerated() {
+                ears.observer.carried(up: carried.up, down: carried.down, fleet: fleet)
+            }
             series.add(ears.observer.close())
             guard aborted == nil, progress(self) else { return }
             if series.seconds.count % Limits.abortCheckSeconds == 0 { checkAborts() }
