@@ -154,8 +154,8 @@ let testRooms: [Target] = [
     tests(
         "Experiments",
         [
-            "Experiments", "DeviceModel", "Hardware", "Simulation", "Chain", "Rig", "Firmware", "Stratum",
-            "Bitcoin", "SansIO", "JSONText",
+            "Experiments", "Measurement", "DeviceModel", "Hardware", "Simulation", "Chain", "Rig", "Firmware",
+            "Stratum", "Bitcoin", "SansIO", "JSONText",
         ]),
     tests("Explorer", ["Explorer", "SansIO", "Bitcoin", "JSONText"] + nio),
     tests("Operations", ["Operations", "JSONText"]),

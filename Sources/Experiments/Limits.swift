@@ -4,11 +4,21 @@ enum Limits {
     static let inheritanceDepthMax = 8
     /// Unix seconds at the beginning of every virtual run: 2026-01-01.
     static let virtualCalendarStart: UInt32 = 1_767_225_600
-    /// Hashes in the mean for a block that the node makes by the clock: found at once, and seldom enough by a share
-    /// of hundreds of hashes that the clock's blocks are nearly all.
-    static let clockBlockHashes = 1e7
+    /// Hashes in the mean for a block that the node makes by the clock: so many times what the whole fleet tries in
+    /// the whole run, so that its own shares hardly ever are blocks; within bounds, for the node has to find them.
+    static let clockBlockShare = 10.0
+    static let clockBlockHashes = 1e5...2e7
+    /// Blocks whose coinbases a run with transactions spends, and coins that each is split into: more than the
+    /// transactions of a few blocks.
+    static let trafficBlocks = 10
+    static let trafficCoinsPerBlock = 500
+    /// Satoshi: of a transaction with 500 outputs, and the least of one with a single one; both above 1 sat/vB.
+    static let trafficSplitFee: Int64 = 100_000
+    static let trafficFeeMin = 200
     /// What a translator announces for a device before the device has shown its rate, in hashes a second.
     static let translatedHashRate = 100.0
+    /// Templates and jobs of which a run remembers whether they are empty: those of several tips.
+    static let templatesRemembered = 64
     /// Virtual seconds between looks at thresholds that abort.
     static let abortCheckSeconds = 10
     /// Steps of a change that takes time.

@@ -20,7 +20,8 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
-            FleetCommand.self, RunCommand.self, SwarmCommand.self, USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
+            FleetCommand.self, RunCommand.self, ExperimentCommand.self, CookbookCommand.self, SwarmCommand.self,
+            USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
             BitcoindCommand.self, ProfileCommand.self, ChipsCommand.self, AddressCommand.self,

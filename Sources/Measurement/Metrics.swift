@@ -75,6 +75,8 @@ public enum Latency: Int, Sendable, CaseIterable {
     case prevhash
     /// The same for jobs on the present tip.
     case job
+    /// From a new tip's job at the pool to the first job on it that has transactions; zero where the tip's own has.
+    case emptyWork
 
     public var name: String { Self.names[rawValue] }
 
@@ -85,7 +87,7 @@ public enum Latency: Int, Sendable, CaseIterable {
 
     private static let names = [
         "submit", "submit_intended", "connect", "handshake", "reconnect", "prevhash",
-        "job",
+        "job", "empty_work",
     ]
 }
 

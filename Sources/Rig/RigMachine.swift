@@ -43,6 +43,7 @@ public struct RigMachine: Machine {
     private var startsAt: Instant?
     private var reportedTooHard = false
     private var reportedRate = 0.0
+    private var reportedCelsius = -Double.infinity
 
     public init(_ configuration: RigConfiguration, at now: Instant = .start) {
         let profile = configuration.profile
@@ -249,10 +250,14 @@ public struct RigMachine: Machine {
     /// Says what the physics has when that changed.
     private mutating func noteRate(into effects: inout EffectBuffer<Observation>) {
         let rate = chips.isHashing ? physics.hashRate.hashesPerSecond * (1 - physics.errorRate) * scale : 0
-        guard rate != reportedRate else { return }
+        let chip = physics.chipTemperature
+        // What only drifts is told in steps that a plot shows.
+        let isHeatNews = abs(chip.degrees - reportedCelsius) >= 1
+        guard rate != reportedRate || isHeatNews else { return }
         reportedRate = rate
+        reportedCelsius = chip.degrees
         effects.observe(
-            .measured(HashRate(rate), chip: physics.chipTemperature, power: physics.inputPower))
+            .measured(HashRate(rate), chip: chip, power: physics.inputPower))
     }
 
     // MARK: Snapshot

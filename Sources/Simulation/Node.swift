@@ -22,6 +22,8 @@ final class Node {
     let life: UInt32
     /// The world's connection for each of this node's connection ids, which count up from 1; -1 once it ended.
     private var connections: [Int32] = []
+    /// On which account the bytes of connections that it dialled are counted; negative for none.
+    var account: Int32 = -1
     let calls: NodeCalls
     /// The `MachineBox` of the machine, for whoever knows its type.
     let box: AnyObject

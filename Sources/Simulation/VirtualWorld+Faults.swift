@@ -113,6 +113,7 @@ extension VirtualWorld {
         let old = nodes[Int(id.index)]
         precondition(old.state != .up, "node \(id.index) runs")
         let node = Node(calls: calls, box: box, life: old.life + 1)
+        node.account = old.account
         nodes[Int(id.index)] = node
         heap.push(.deadline(node: id.index), at: now)
         node.armed = now

@@ -8,6 +8,8 @@ public final class VirtualWorld {
     /// Events so far: deadlines, segments, openings and closings.
     public internal(set) var eventCount: UInt64 = 0
     public private(set) var deliveredBytes: UInt64 = 0
+    /// Bytes that were sent on connections which accounts' nodes dialled, since ``takeCarried()``.
+    private var carried: [CarriedBytes] = []
     /// Records that machines stored.
     public var storedRecords: UInt64 = 0
     /// Whether ``records(of:in:)`` holds what machines store. A long experiment without restarts needs no such heap.
@@ -88,6 +90,19 @@ public final class VirtualWorld {
     /// Hands a command to a machine, now.
     public func send<M: Machine & ~Copyable>(_ command: consuming M.Command, to id: NodeID, as type: M.Type) {
         typed(id, as: type).handle(command, at: now)
+    }
+
+    /// Counts the bytes of all connections that a node dials, from and to it, on an account from 0.
+    public func count(_ id: NodeID, on account: Int) {
+        while carried.count <= account { carried.append(CarriedBytes()) }
+        nodes[Int(id.index)].account = Int32(account)
+    }
+
+    /// What every account's nodes sent and were sent since the last call: as the machines hand it to the network,
+    /// encrypted and framed, without TCP's own headers.
+    public func takeCarried() -> [CarriedBytes] {
+        defer { for account in carried.indices { carried[account] = CarriedBytes() } }
+        return carried
     }
 
     /// Reads from a machine.
@@ -227,6 +242,8 @@ public final class VirtualWorld {
 
     private func enqueue(_ bytes: [UInt8], on index: Int32, toDialer: Bool) {
         let i = Int(index)
+        let account = Int(nodes[Int(connections[i].dialer.index)].account)
+        if account >= 0 { carried[account].add(UInt64(bytes.count), toDialer: toDialer) }
         let arrival: Instant
         if toDialer {
             arrival = connections[i].toDialer.arrivalTime(of: bytes.count, sentAt: now)
@@ -366,5 +383,17 @@ public final class VirtualWorld {
             }
             fold(tail)
         }
+    }
+}
+
+/// Bytes on the connections of one account's nodes.
+public struct CarriedBytes: Sendable, Equatable {
+    /// From the nodes that dialled.
+    public var up: UInt64 = 0
+    /// To them.
+    public var down: UInt64 = 0
+
+    mutating func add(_ count: UInt64, toDialer: Bool) {
+        if toDialer { down += count } else { up += count }
     }
 }

@@ -36,18 +36,39 @@ public struct ExperimentFile: Sendable {
     }
 
     /// One experiment for each value of the sweep; one where there is none.
+    ///
+    /// - Parameter isLong: with the values that only long runs take.
     public func experiments(
-        changing changes: [(key: String, value: ProfileValue)] = []
+        changing changes: [(key: String, value: ProfileValue)] = [], isLong: Bool = false
     ) throws -> [(value: ProfileValue?, experiment: Experiment)] {
         let first = try experiment(changing: changes)
         guard let sweep = first.sweep else { return [(nil, first)] }
-        return try sweep.values.map { value in
+        return try (sweep.values + (isLong ? sweep.long : [])).map { value in
             (value, try experiment(changing: changes + [(sweep.key, value)]))
         }
     }
 
     /// Everything that is wrong with the file, in the order of its lines.
     public var faults: [FileError] { read(changing: []).faults }
+
+    /// The same, and the device and link profiles that are not there or are wrong themselves.
+    public func faults(in library: ExperimentLibrary) -> [FileError] {
+        let (experiment, faults) = read(changing: [])
+        var all = faults
+        for (index, fleet) in experiment.fleets.enumerated() {
+            func note(_ key: String, _ error: any Error) {
+                let path = "fleets.\(index).\(key)"
+                let line = entries.first { $0.path == path }?.line
+                let message = (error as? FileError)?.message ?? "\(error)"
+                all.append(FileError(path: self.path, line: line, message: "\(path): \(message)"))
+            }
+            for part in fleet.parts {
+                do { _ = try library.devices.load(part.profile) } catch { note("profiles", error) }
+            }
+            do { _ = try library.links.load(fleet.link) } catch { note("link", error) }
+        }
+        return all.sorted { ($0.line ?? .max) < ($1.line ?? .max) }
+    }
 
     private func read(
         changing changes: [(key: String, value: ProfileValue)]
@@ -168,22 +189,37 @@ public struct ExperimentFile: Sendable {
             }
         }
         for threshold in experiment.thresholds {
-            faults += scopeFaults(threshold.measure, threshold.text, experiment)
+            let line = entries.first { $0.path == "thresholds" && $0.value == .text(threshold.text) }?.line
+            faults += scopeFaults(
+                threshold.measure, "thresholds: \"\(threshold.text)\"", line: line, experiment)
+        }
+        for (index, reference) in experiment.references.enumerated() {
+            let path = "references.\(index).measure"
+            let line = entries.first { $0.path == path }?.line
+            guard let measure = Measure.scoped(reference.measure) else { continue }
+            faults += scopeFaults(measure, "\(path): \"\(reference.measure)\"", line: line, experiment)
+            if reference.low > reference.high {
+                fault("references.\(index)", "low is above high")
+            }
+            if let value = reference.sweep, experiment.sweep?.all.contains(value) != true {
+                fault("references.\(index).sweep", "\(value.description) is no value of the sweep")
+            }
         }
         if let sweep = experiment.sweep { faults += sweepFaults(sweep) }
         return faults
     }
 
-    private func scopeFaults(_ measure: Measure, _ text: String, _ experiment: Experiment) -> [FileError] {
+    private func scopeFaults(
+        _ measure: Measure, _ place: String, line: Int?, _ experiment: Experiment
+    ) -> [FileError] {
         var faults: [FileError] = []
-        let line = entries.first { $0.path == "thresholds" && $0.value == .text(text) }?.line
         func check(_ name: String?, _ names: [String], _ what: String) {
             guard let name, !names.contains(name) else { return }
             let hint = Spelling.nearest(to: name, among: names).map { ": did you mean \"\($0)\"?" } ?? ""
             faults.append(
                 FileError(
                     path: path, line: line,
-                    message: "thresholds: \"\(text)\": no \(what) is called \"\(name)\"\(hint)"))
+                    message: "\(place): no \(what) is called \"\(name)\"\(hint)"))
         }
         check(measure.fleet, experiment.fleets.map(\.name), "fleet")
         check(measure.phase, experiment.phases.map(\.name), "phase")
@@ -208,7 +244,7 @@ public struct ExperimentFile: Sendable {
                     path: path, line: line, message: "sweep.values is missing: at least one value is needed")
             ]
         }
-        return sweep.values.compactMap { value in
+        return sweep.all.compactMap { value in
             do throws(PlanError) { _ = try key.input(value) } catch {
                 return FileError(path: path, line: line, message: "sweep.values: \(sweep.key) \(error)")
             }

@@ -73,6 +73,13 @@ extension Experiment {
         {
             $0.stack.aggregation = $2
         },
+        .integer(
+            "stack.speculative_pool", 1...1_000_000,
+            "waiting transactions from which on the node tells a new tip with an empty template first"
+        ) { $0.stack.speculativePool = $2 },
+        .integer("stack.block_weight", 20_000...4_000_000, "weight units up to which the node fills blocks") {
+            $0.stack.blockWeight = $2
+        },
         .choice(
             "stack.declaration", ["full-template", "coinbase-only"], "mode of the job declaration client"
         ) {
@@ -180,6 +187,11 @@ extension Experiment {
         .any("sweep.values", "its values, a run for each", list: true) {
             var sweep = $0.sweep ?? SweepPlan()
             sweep.values.append($2)
+            $0.sweep = sweep
+        },
+        .any("sweep.long", "more values, which only runs with --long take", list: true) {
+            var sweep = $0.sweep ?? SweepPlan()
+            sweep.long.append($2)
             $0.sweep = sweep
         },
         .text("references.*.measure", "a measure as in thresholds, without a comparison", required: true) {

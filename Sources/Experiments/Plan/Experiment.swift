@@ -90,6 +90,10 @@ public struct StackPlan: Sendable, Equatable {
     public var shareBatchAge = Interval.seconds(5)
     /// Devices that the translator puts on one upstream channel; 1 for a channel of its own each.
     public var aggregation = 1
+    /// Waiting transactions from which on the node tells a new tip with an empty template first.
+    public var speculativePool = 2_000
+    /// Weight up to which the node fills blocks.
+    public var blockWeight = 4_000_000
     /// The job declaration client's template mode.
     public var declaration = "full-template"
 }
@@ -207,6 +211,10 @@ public struct SweepPlan: Sendable, Equatable {
     /// A key of the file, as `fleets.0.delay_ms`.
     public var key = ""
     public var values: [ProfileValue] = []
+    /// Values that only long runs take as well.
+    public var long: [ProfileValue] = []
+
+    public var all: [ProfileValue] { values + long }
 }
 
 /// A figure that a run is held against.

@@ -16,7 +16,7 @@ extension Measure {
         case .level(let level): return gather(series.levels(level, window, fleet: fleet))
         case .last(let news):
             return gather(series.fanOuts(news, window).filter { $0.devices > 1 }.map(\.spread.seconds))
-        case .derived(let derived): return value(of: derived, series, window, fleet: fleet)
+        case .derived(let derived): return value(of: derived, series, window, fleet: fleet, experiment.stack)
         }
     }
 
@@ -24,7 +24,7 @@ extension Measure {
     private func window(in series: RunSeries, of experiment: Experiment) -> Range<Int>? {
         let all = phase.map { experiment.window(of: $0) } ?? 0..<series.seconds.count
         guard var window = all?.clamped(to: 0..<series.seconds.count) else { return nil }
-        if let last {
+        if let last, subject != .derived(.hashrateRMS) {
             window = max(window.lowerBound, window.upperBound - Int(last.seconds))..<window.upperBound
         }
         return window
@@ -70,7 +70,7 @@ extension Measure {
     }
 
     private func value(
-        of derived: Derived, _ series: RunSeries, _ window: Range<Int>, fleet: Int?
+        of derived: Derived, _ series: RunSeries, _ window: Range<Int>, fleet: Int?, _ stack: StackPlan
     ) -> Double? {
         let sum = series.sum(window, fleet: fleet)
         func ratio(_ part: UInt64, _ whole: UInt64) -> Double? {
@@ -89,11 +89,17 @@ extension Measure {
             let expected = levels.reduce(0, +) / Double(max(1, levels.count))
             guard expected > 0 else { return nil }
             return abs(series.hashrateEstimated(window, fleet: fleet) - expected) / expected
+        case .hashrateRMS: return hashrateRMS(series, window, fleet: fleet)
         case .miningRatio:
             let devices = series.levels(.devices, window, fleet: fleet)
             let mining = series.levels(.mining, window, fleet: fleet)
             return gather(zip(mining, devices).compactMap { $1 > 0 ? $0 / $1 : nil })
         case .recovery: return recovery(series, window, fleet: fleet)
+        case .settling: return settling(series, window, fleet: fleet, goal: stack.sharesPerMinute)
+        case .bytesUpPerShare: return ratio(sum[.bytesUp], sum[.sharesAccepted])
+        case .jobRate:
+            let devices = series.levels(.devices, window, fleet: fleet).reduce(0, +) / Double(window.count)
+            return devices > 0 ? Double(sum[.jobs]) * 60 / Double(window.count) / devices : nil
         case .bytesPerShare: return ratio(sum[.bytesUp] + sum[.bytesDown], sum[.sharesAccepted])
         case .shareRate:
             let devices = series.levels(.devices, window, fleet: fleet).reduce(0, +) / Double(window.count)
@@ -113,6 +119,40 @@ extension Measure {
         guard let fall = isWhole.firstIndex(of: false) else { return 0 }
         guard let last = isWhole.lastIndex(of: false), last + 1 < isWhole.count else { return nil }
         return Double(last + 1 - fall)
+    }
+
+    private func hashrateRMS(_ series: RunSeries, _ window: Range<Int>, fleet: Int?) -> Double? {
+        let width = max(1, Int((last ?? .minutes(10)).seconds))
+        let errors = (0..<window.count / width).compactMap { place -> Double? in
+            let start = window.lowerBound + place * width
+            let part = start..<start + width
+            let levels = series.levels(.hashrateExpected, part, fleet: fleet)
+            let expected = levels.reduce(0, +) / Double(width)
+            guard expected > 0 else { return nil }
+            return (series.hashrateEstimated(part, fleet: fleet) - expected) / expected
+        }
+        guard errors.count > 1 else { return nil }
+        return (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
+    }
+
+    /// Nil when it has not settled at the window's end.
+    private func settling(
+        _ series: RunSeries, _ window: Range<Int>, fleet: Int?, goal: Double
+    ) -> Double? {
+        let rates = (0..<window.count / 60).map { minute -> Double in
+            let start = window.lowerBound + minute * 60
+            let part = start..<start + 60
+            let devices = series.levels(.devices, part, fleet: fleet).reduce(0, +) / 60
+            return devices > 0 ? Double(series.sum(part, fleet: fleet)[.sharesAccepted]) / devices : 0
+        }
+        let span = 5
+        guard rates.count >= span else { return nil }
+        let isNear = (0...rates.count - span).map { first in
+            let mean = rates[first..<first + span].reduce(0, +) / Double(span)
+            return abs(mean / goal - 1) <= 0.15
+        }
+        guard let last = isNear.lastIndex(of: false) else { return 0 }
+        return last + 1 < isNear.count ? Double((last + 1) * 60) : nil
     }
 
     private func dispersion(_ series: RunSeries, _ window: Range<Int>, fleet: Int?) -> Double? {

@@ -25,12 +25,22 @@ public struct Measure: Sendable, Equatable {
         case hardwareErrorRate = "hardware_error_rate"
         /// |estimated - expected| / expected; estimated from accepted work, expected from the devices' physics.
         case hashrateError = "hashrate_error"
+        /// The root mean square of (estimated - expected) / expected over all windows of the length after `@`, ten
+        /// minutes without one.
+        case hashrateRMS = "hashrate_rms"
         case hashrateEstimated = "hashrate_estimated"
         /// Devices mining of devices switched on, at the worst second.
         case miningRatio = "mining_ratio"
         /// Seconds until so many per cent of the devices mine again, from the second in which fewer did.
         case recovery
+        /// Seconds from the window's beginning until the five-minute mean of the share rate is within 15 % of the
+        /// pool's goal and stays there.
+        case settling
         case bytesPerShare = "bytes_per_share"
+        /// From the devices, for each accepted share.
+        case bytesUpPerShare = "bytes_up_per_share"
+        /// Jobs for each device and minute.
+        case jobRate = "job_rate"
         /// Shares for a device and minute.
         case shareRate = "share_rate"
         /// Variance over mean of shares counted by the minute: 1 for chance alone.
@@ -91,7 +101,8 @@ public struct Measure: Sendable, Equatable {
     /// Whether values are lengths of time, in seconds.
     public var isTime: Bool {
         switch subject {
-        case .latency, .last, .derived(.recovery): gathering != .count && gathering != .rate
+        case .latency, .last, .derived(.recovery), .derived(.settling):
+            gathering != .count && gathering != .rate
         default: false
         }
     }
@@ -100,7 +111,7 @@ public struct Measure: Sendable, Equatable {
         switch subject {
         case .derived(.staleRate), .derived(.rejectRate), .derived(.discardRate),
             .derived(.hardwareErrorRate),
-            .derived(.hashrateError), .derived(.miningRatio):
+            .derived(.hashrateError), .derived(.hashrateRMS), .derived(.miningRatio):
             true
         default: false
         }

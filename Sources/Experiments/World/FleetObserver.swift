@@ -18,6 +18,8 @@ public struct FleetObserver: Sendable {
         var job: UInt64 = .max
         var hashRate = 0.0
         var power: Float = 0
+        /// Of its hottest chip as last measured, °C; below everything while it is off.
+        var celsius = -Float.infinity
     }
 
     private var devices: [Device]
@@ -37,12 +39,21 @@ public struct FleetObserver: Sendable {
     /// Ends the present second.
     public mutating func close() -> Second {
         var closed = second
+        measureHeat()
         for fleet in levels.indices {
             for level in Level.allCases { closed.fleets[fleet][level] = levels[fleet][level] }
-            levels[fleet][.temperatureMax] = 0
         }
         second = Second(index: closed.index + 1, fleetCount: levels.count)
         return closed
+    }
+
+    /// The hottest chip of each fleet as its devices stand; zero while none has been measured.
+    private mutating func measureHeat() {
+        for fleet in levels.indices { levels[fleet][.temperatureMax] = 0 }
+        for device in devices where device.celsius > -.infinity {
+            let fleet = Int(device.fleet)
+            levels[fleet][.temperatureMax] = max(levels[fleet][.temperatureMax], Double(device.celsius))
+        }
     }
 
     /// - Parameter number: of all devices of the experiment.
@@ -72,7 +83,7 @@ public struct FleetObserver: Sendable {
             levels[fleet][.power] += power.watts - Double(devices[index].power)
             devices[index].hashRate = rate.hashesPerSecond
             devices[index].power = Float(power.watts)
-            levels[fleet][.temperatureMax] = max(levels[fleet][.temperatureMax], chip.degrees)
+            devices[index].celsius = Float(chip.degrees)
         case .sharesAccepted(let count, let latency):
             second.fleets[fleet][.sharesAccepted] += UInt64(count)
             second.fleets[fleet].change(.submit) { $0.record(latency) }
@@ -96,6 +107,11 @@ public struct FleetObserver: Sendable {
 
     public mutating func blockFound(fleet: Int) { second.fleets[fleet][.blocksFound] += 1 }
 
+    /// How long the pool's work on a new tip had no transactions; of the whole stack, kept with the first fleet.
+    public mutating func worked(emptyFor interval: Interval) {
+        second.fleets[0].change(.emptyWork) { $0.record(interval) }
+    }
+
     public mutating func carried(up: UInt64, down: UInt64, fleet: Int) {
         second.fleets[fleet][.bytesUp] += up
         second.fleets[fleet][.bytesDown] += down
@@ -115,6 +131,7 @@ public struct FleetObserver: Sendable {
         if phase == .off {
             // A device without power sees nothing; its connection is no longer its own.
             devices[index].lost = .distantFuture
+            devices[index].celsius = -.infinity
         }
         devices[index].phase = phase
     }

@@ -38,6 +38,7 @@ public final class VirtualRun {
     /// Nominal clocks in MHz by profile.
     private let clocks: [String: Double]
     private var blocks: PRNG
+    private var traffic: TransactionTraffic
 
     /// What happened since the last second; machines' observers share it.
     private final class Ears {
@@ -45,14 +46,43 @@ public final class VirtualRun {
         /// The fleet whose devices' work a pool's channel is.
         var fleets: [ChannelKey: Int] = [:]
         let names: [String: Int]
+        /// Transactions of the node's latest templates, oldest first.
+        private var templates: [(id: UInt64, transactions: Int)] = []
+        /// Templates of the pool's latest jobs, oldest first.
+        private var jobs: [(id: UInt32, template: UInt64)] = []
+        /// Since when the pool's work on the present tip has no transactions.
+        private var emptySince: Instant?
 
         init(_ observer: FleetObserver, names: [String: Int]) {
             self.observer = observer
             self.names = names
         }
 
-        func hear(_ observation: PoolObservation) {
+        func hear(_ observation: NodeObservation) {
+            guard case .templateIssued(let id, _, _, let transactions, _) = observation else { return }
+            if templates.count >= Limits.templatesRemembered { templates.removeFirst() }
+            templates.append((id, transactions))
+        }
+
+        private func isEmpty(job: UInt32) -> Bool? {
+            guard let template = jobs.last(where: { $0.id == job })?.template else { return nil }
+            return templates.last { $0.id == template }.map { $0.transactions == 0 }
+        }
+
+        func hear(_ observation: PoolObservation, at now: Instant) {
             switch observation {
+            case .jobIssued(let job, let template, let cause, _):
+                if jobs.count >= Limits.templatesRemembered { jobs.removeFirst() }
+                jobs.append((job, template))
+                guard cause == .update, let since = emptySince, isEmpty(job: job) == false else { return }
+                observer.worked(emptyFor: now - since)
+                emptySince = nil
+            case .tipChanged(_, let job):
+                // A tip that another one follows before there was full work stays empty to its end.
+                if let since = emptySince { observer.worked(emptyFor: now - since) }
+                emptySince = nil
+                guard let isEmpty = isEmpty(job: job) else { return }
+                if isEmpty { emptySince = now } else { observer.worked(emptyFor: .zero) }
             case .channelOpened(let key, let identity, _, _, _):
                 let name = identity.prefix { $0 != "." }
                 fleets[key] = names[String(name)]
@@ -72,6 +102,7 @@ public final class VirtualRun {
         self.seed = seed
         series = RunSeries(fleetCount: experiment.fleets.count)
         blocks = PRNG(seed: seed, stream: 0xb10c)
+        traffic = TransactionTraffic(seed: seed)
         let world = VirtualWorld(seed: seed)
         self.world = world
         let clock = WallClock(unixSecondsAtStart: Limits.virtualCalendarStart)
@@ -91,7 +122,8 @@ public final class VirtualRun {
         stack = try VirtualStack(
             experiment, seed: seed, fleetHashRate: profiles.hashRate, clock: clock, world: world,
             ears: VirtualStack.Ears(
-                pool: { observation, _ in ears.hear(observation) }, node: { _, _ in }, client: { _, _ in }))
+                pool: { observation, now in ears.hear(observation, at: now) },
+                node: { observation, _ in ears.hear(observation) }, client: { _, _ in }))
         for (index, fleet) in experiment.fleets.enumerated() {
             let link = try LinkDescription(of: fleet, in: library.links)
             let ids = addDevices(
@@ -104,6 +136,10 @@ public final class VirtualRun {
             }
         }
         for action in experiment.actions { schedule(action) }
+        if experiment.network.transactionsPerSecond > 0 {
+            stack.prepareTraffic(&traffic)
+            scheduleTransaction()
+        }
         if experiment.network.blockSource != .fleet { scheduleBlock() }
         if experiment.network.reorganisationsPerHour > 0 { scheduleReorganisation() }
     }
@@ -128,6 +164,7 @@ public final class VirtualRun {
                     ears.observer.note(number, observation, at: now)
                 })
         }
+        for id in ids { world.count(id, on: index) }
         devices += ids
         return ids
     }
@@ -139,6 +176,9 @@ public final class VirtualRun {
         let seconds = Int(experiment.duration.seconds.rounded(.up))
         while series.seconds.count < seconds {
             world.run(until: .start + .seconds(UInt64(series.seconds.count + 1)))
+            for (fleet, carried) in world.takeCarried().enumerated() {
+                ears.observer.carried(up: carried.up, down: carried.down, fleet: fleet)
+            }
             series.add(ears.observer.close())
             guard aborted == nil, progress(self) else { return }
             if series.seconds.count % Limits.abortCheckSeconds == 0 { checkAborts() }
@@ -261,6 +301,14 @@ public final class VirtualRun {
         later(max(pause, .milliseconds(1))) { run in
             run.stack.makeBlocks(1)
             run.scheduleBlock()
+        }
+    }
+
+    private func scheduleTransaction() {
+        let mean = Interval(seconds: 1 / experiment.network.transactionsPerSecond)
+        later(blocks.exponential(mean: mean)) { run in
+            if let transaction = run.traffic.take() { run.stack.send(transaction) }
+            run.scheduleTransaction()
         }
     }
 

@@ -54,7 +54,7 @@ final class VirtualStack {
         self.clock = clock
         self.world = world
         self.ears = ears
-        network = Self.network(experiment.network, fleetHashRate: fleetHashRate)
+        network = Self.network(experiment, fleetHashRate: fleetHashRate)
         for role in Self.roles(of: experiment) { try add(role) }
     }
 
@@ -130,6 +130,31 @@ final class VirtualStack {
             .generate(count: count, script: script("blocks"), maxTries: .max), to: id, as: NodeMachine.self)
     }
 
+    /// Mines coins for the transactions before the run begins, and splits them.
+    func prepareTraffic(_ traffic: inout TransactionTraffic) {
+        guard let id = places[.node] else { return }
+        let first = world.query(id, as: NodeMachine.self) { $0.chain.height } + 1
+        world.send(
+            .generate(
+                count: Limits.trafficBlocks, script: TransactionTraffic.script, maxTries: .max), to: id,
+            as: NodeMachine.self)
+        world.send(
+            .generate(count: 100, script: script("blocks"), maxTries: .max), to: id, as: NodeMachine.self)
+        for height in first..<first + Limits.trafficBlocks {
+            let coinbase = world.query(id, as: NodeMachine.self) { node in
+                node.chain.block(node.chain.active[height])?.transactions.first
+            }
+            guard let coinbase else { continue }
+            send(traffic.split(coinbase))
+        }
+        makeBlocks(1)
+    }
+
+    func send(_ transaction: Transaction) {
+        guard let id = places[.node], world.isUp(id) else { return }
+        world.send(.submitTransaction(transaction.bytes()), to: id, as: NodeMachine.self)
+    }
+
     /// The last `depth` blocks give way to one more.
     func reorganise(depth: Int) {
         guard let id = places[.node], world.isUp(id) else { return }
@@ -156,7 +181,8 @@ final class VirtualStack {
 
     // MARK: Machines
 
-    private static func network(_ plan: NetworkPlan, fleetHashRate: Double) -> NetworkParameters {
+    private static func network(_ experiment: Experiment, fleetHashRate: Double) -> NetworkParameters {
+        let plan = experiment.network
         switch plan.chain {
         case .regtest: return .regtest
         case .labnet:
@@ -164,7 +190,11 @@ final class VirtualStack {
             let hashes: Double =
                 switch plan.blockSource {
                 case .fleet: fleetHashRate * plan.blockInterval.seconds
-                case .clock, .chance: Limits.clockBlockHashes
+                case .clock, .chance:
+                    min(
+                        max(
+                            fleetHashRate * experiment.duration.seconds * Limits.clockBlockShare,
+                            Limits.clockBlockHashes.lowerBound), Limits.clockBlockHashes.upperBound)
                 }
             return .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, hashes))))
         }
@@ -197,6 +227,8 @@ final class VirtualStack {
         configuration.sessionSeed = session(.node)
         configuration.seed = seed
         configuration.hasWallets = false
+        configuration.templates.weightMax = experiment.stack.blockWeight
+        configuration.speculativePool = experiment.stack.speculativePool
         return try NodeMachine(configuration, storage: storage)
     }
 

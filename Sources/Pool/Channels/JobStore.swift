@@ -125,13 +125,12 @@ struct JobStore: Sendable {
             tipJobID = id
             solutionsSent = 0
         }
+        // A block's earliest time depends on the block before it alone: what was good for this tip stays good.
+        let leastNTime =
+            isNewTip ? message.headerTimestamp : min(tip?.leastNTime ?? .max, message.headerTimestamp)
         tip = Tip(
             epoch: (tip?.epoch ?? 0) &+ (isNewTip ? 1 : 0), prevHash: message.prevHash,
-            minNTime: message.headerTimestamp,
-            leastNTime: isNewTip
-                ? message.headerTimestamp
-                : min(tip?.leastNTime ?? message.headerTimestamp, message.headerTimestamp),
-            bits: message.nBits, target: message.target,
+            minNTime: message.headerTimestamp, leastNTime: leastNTime, bits: message.nBits, target: message.target,
             receivedAt: now)
         currentID = id
         currentTemplate = template
