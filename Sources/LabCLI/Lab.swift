@@ -20,7 +20,8 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
-            FleetCommand.self, RunCommand.self, USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
+            FleetCommand.self, RunCommand.self, USBCommand.self, SimCommand.self, ExplorerCommand.self,
+            CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
             BitcoindCommand.self, ProfileCommand.self, ChipsCommand.self, AddressCommand.self,
@@ -65,7 +66,14 @@ enum Failure {
             is CommandFault:
             Output.fault("\(error)")
             exit(status(of: error))
-        default: Lab.exit(withError: error)
+        default:
+            let isWrongUse = Lab.exitCode(for: error) == .validationFailure
+            guard isWrongUse, CommandLine.arguments.dropFirst().first == "run" else {
+                Lab.exit(withError: error)
+            }
+            // The statuses of runs are their own: 1 and 2 say what was measured.
+            Output.error(Lab.fullMessage(for: error) + "\n")
+            exit(RunCommand.usageStatus)
         }
     }
 }
