@@ -20,7 +20,8 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
-            FleetCommand.self, RunCommand.self, USBCommand.self, SimCommand.self, ExplorerCommand.self,
+            FleetCommand.self, RunCommand.self, WorkerCommand.self, CoordinateCommand.self, USBCommand.self,
+            SimCommand.self, ExplorerCommand.self,
             CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
@@ -68,7 +69,9 @@ enum Failure {
             exit(status(of: error))
         default:
             let isWrongUse = Lab.exitCode(for: error) == .validationFailure
-            guard isWrongUse, CommandLine.arguments.dropFirst().first == "run" else {
+            guard isWrongUse,
+                ["run", "worker", "coordinate"].contains(CommandLine.arguments.dropFirst().first)
+            else {
                 Lab.exit(withError: error)
             }
             // The statuses of runs are their own: 1 and 2 say what was measured.

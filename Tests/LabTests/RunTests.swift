@@ -63,6 +63,58 @@ struct RunTests {
         #expect(result.fault.contains("\(url) cannot be reached: Connection refused"), "\(result.fault)")
     }
 
+    @Test(
+        "The same fleet in two processes is whole: every device has its channel, and the seconds are one run's"
+    )
+    func shards() async throws {
+        let result = try await LabProcess.run(["run", "hello", "--json", "--shards", "2"] + Self.short)
+        #expect(result.status == 0, "\(result.output)\(result.fault)")
+        let report = try JSON.parse(result.output)
+        #expect(report["seconds"]?.int64 == 7)
+        #expect(report["total"]?["channels"]?.int64 == 20)
+        #expect(report["total"]?["mining"]?.double == 20)
+        #expect((report["total"]?["shares_accepted"]?.int64 ?? 0) > 20)
+    }
+
+    @Test("When a shard is killed, the run goes on with the rest, says so, and ends with status 2")
+    func killedShard() async throws {
+        let run = try LabProcess(
+            ["run", "hello", "--plain", "--shards", "2"] + Self.short + ["--set", "phases.1.duration=12"])
+        let began = try await Poll.until(seconds: 60) {
+            run.output.contains("20/20 mining") || !run.isRunning
+        }
+        try #require(began && run.isRunning, "\(run.output)\(run.fault)")
+        let children = try String(
+            contentsOfFile: "/proc/\(run.identifier)/task/\(run.identifier)/children", encoding: .utf8)
+        let shard = try #require(Int32(children.split(separator: " ").last ?? ""), "\(children)")
+        kill(shard, SIGKILL)
+        let status = try await run.status(within: 60)
+        #expect(status == 2, "\(run.output)\(run.fault)")
+        _ = try await Poll.until(seconds: 2) { run.output.contains("connections lost") }
+        #expect(run.output.contains("degraded: shard 1 is lost"), "\(run.output)")
+        #expect(run.output.contains("00:00:15"), "the other one went to the end")
+    }
+
+    @Test("Workers that are started by somebody else run an experiment for `lab coordinate`")
+    func coordinate() async throws {
+        let port = try Loopback.freePort()
+        let secrets = ["LAB_RUN_ID": "test", "LAB_TOKEN": "secret", "LAB_COORDINATOR": "127.0.0.1:\(port)"]
+        let stranger = try LabProcess(
+            ["worker"], environment: secrets.merging(["LAB_TOKEN": "guess"]) { $1 })
+        let workers = try (0..<2).map { index in
+            try LabProcess(
+                ["worker"], environment: secrets.merging(["JOB_COMPLETION_INDEX": "\(index)"]) { $1 })
+        }
+        let coordinator = try LabProcess(
+            ["coordinate", "hello", "--plain", "--expect", "2", "--listen", "127.0.0.1:\(port)"] + Self.short,
+            environment: secrets)
+        #expect(try await coordinator.status(within: 60) == 0, "\(coordinator.output)\(coordinator.fault)")
+        #expect(coordinator.output.contains("20/20 mining"))
+        for worker in workers { #expect(try await worker.status(within: 10) == 0, "\(worker.fault)") }
+        #expect(try await stranger.status(within: 10) == 4)
+        #expect(stranger.fault.contains("wrong token"), "\(stranger.fault)")
+    }
+
     @Test("An interrupted run ends in order with what was measured until then")
     func interrupted() async throws {
         let run = try LabProcess(["run", "hello", "--plain"])

@@ -13,8 +13,11 @@ struct LiveOptions: Sendable {
     var data: String?
     var plain = false
     var json = false
-    /// Event loops of the devices.
+    /// Event loops of the devices, in each process.
     var threads = 2
+    var shards = ShardPlan.none
+    /// Of the file's keys, for workers.
+    var changes: [(key: String, value: ProfileValue)] = []
 }
 
 /// Somebody wants the run to end: a signal, a key.
@@ -90,10 +93,15 @@ struct LiveExperiment {
         do {
             try await stack.start()
             let source = try await load(profiles, pools: await stack.pools)
-            let record = try await measure(source, stack, log)
-            await source.stop()
-            await stack.stop()
-            return record
+            do {
+                let record = try await measure(source, stack, log)
+                await source.stop()
+                await stack.stop()
+                return record
+            } catch {
+                await source.stop()
+                throw error
+            }
         } catch {
             await stack.stop()
             throw error
@@ -101,7 +109,15 @@ struct LiveExperiment {
     }
 
     private func load(_ profiles: FleetProfiles, pools: [PoolURL]) async throws -> any LoadSource {
-        LocalLoad(
+        if let count = options.shards.count(for: experiment) {
+            return try await ShardedLoad(
+                options.shards, count: count, experiment: experiment,
+                plan: WorkerPlan(
+                    file: file, changes: options.changes,
+                    sweep: sweep.map { (experiment.sweep?.key ?? "", $0) },
+                    seed: seed, pools: pools, creditsAcceptance: target != nil, threads: options.threads))
+        }
+        return LocalLoad(
             LiveFleet(
                 experiment, seed: seed, profiles: profiles, pools: pools, slice: 0..<experiment.deviceCount,
                 threads: options.threads, creditsAcceptance: target != nil,
@@ -118,6 +134,9 @@ struct LiveExperiment {
         record.target = target.map { "\($0)" }
         record.circumstances = circumstances
         let clock = ContinuousClock.now
+        let preflight = Preflight(
+            experiment, hasOwnPool: target == nil, shards: options.shards.count(for: experiment) ?? 0)
+        for line in preflight.lines { Output.error("lab: \(line)\n") }
         let display = RunDisplay(
             experiment, seed: seed, target: target, options: options, interruption: interruption)
         interruption.whenAsked { source.finish() }
@@ -144,7 +163,8 @@ struct LiveExperiment {
         display.end()
         record.elapsed = Interval(seconds: clock.duration(to: .now).seconds)
         if let reason = interruption.reason { record.endedBy = reason }
-        record.degradations = source.degradations + failures.withLock { $0 } + doubts(record.series)
+        record.degradations =
+            preflight.shortages + source.degradations + failures.withLock { $0 } + doubts(record.series)
         if record.failure == nil, record.series.sum(0..<record.series.seconds.count)[.channels] == 0,
             !record.series.seconds.isEmpty, record.endedBy == nil
         {

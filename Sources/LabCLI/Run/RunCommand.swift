@@ -19,6 +19,7 @@ struct RunCommand: AsyncParsableCommand {
 
             Examples:
               lab run hello
+              lab run hello --shards 2 --set fleets.0.count=2000
               lab run hello --virtual
               lab run my-experiment.toml --virtual --seed 7
               lab run stale-rate --virtual --set fleets.0.count=100
@@ -38,16 +39,22 @@ struct RunCommand: AsyncParsableCommand {
     static let usageStatus: Int32 = 3
 
     func run() async throws {
-        do { try await runAll() } catch let error as ExitCode { throw error } catch {
+        try await Self.reporting { try await runAll() }
+    }
+
+    /// Runs' own exit statuses.
+    static func reporting(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch let error as ExitCode { throw error } catch {
             Output.fault("\(error)")
             switch error {
-            case is FileError, is UsageFault, is PlanError: throw ExitCode(Self.usageStatus)
+            case is FileError, is UsageFault, is PlanError, is EnvironmentFault: throw ExitCode(usageStatus)
             default: throw ExitCode(RunRecord.Outcome.broken.rawValue)
             }
         }
     }
 
-    private func runAll() async throws {
+    /// - Parameter shards: where the load comes from, unless the options say.
+    func runAll(shards: ShardPlan? = nil) async throws {
         let file = try ExperimentLibraryFiles.file(named: file)
         var changes = try changes.map(Self.change)
         if let seed { changes.append(("seed", .integer(Int64(clamping: seed)))) }
@@ -71,14 +78,14 @@ struct RunCommand: AsyncParsableCommand {
                 }
             }
         } else {
-            try await runLive(points, of: file, report)
+            try await runLive(points, of: file, changes, shards ?? live.shards, report)
         }
         if worst != .passed { throw ExitCode(worst.rawValue) }
     }
 
     private func runLive(
         _ points: [(value: ProfileValue?, experiment: Experiment)], of file: ExperimentFile,
-        _ report: (RunRecord) -> Void
+        _ changes: [(key: String, value: ProfileValue)], _ shards: ShardPlan, _ report: (RunRecord) -> Void
     ) async throws {
         for point in points {
             if let refusal = LiveRequirements.refusal(of: point.experiment) { throw UsageFault(refusal) }
@@ -87,6 +94,8 @@ struct RunCommand: AsyncParsableCommand {
         var options = LiveOptions(plain: plain, json: json)
         options.data = live.data
         options.threads = live.threads
+        options.changes = changes
+        options.shards = shards
         for point in points {
             for target in try LiveRequirements.targets(of: point.experiment) {
                 for repetition in 0..<point.experiment.repetitions where interruption.reason == nil {
@@ -122,7 +131,12 @@ struct LiveRunOptions: ParsableArguments {
             "Where the stack keeps its state; without it a temporary directory that goes with the run.",
             valueName: "directory"))
     var data: String?
-    @Option(help: "Event loops (threads) of the devices.") var threads = 2
+    @Option(help: "Event loops (threads) of the devices, in each process.") var threads = 2
+    @Option(
+        help: ArgumentHelp(
+            "Processes that share the devices: a number, or auto for what this host needs; without it, this one.",
+            valueName: "count"))
+    var shards = ShardPlan.none
 
     func validate() throws {
         guard (1...64).contains(threads) else { throw ValidationError("--threads must be 1 to 64") }
