@@ -78,6 +78,7 @@ let roles: [Target] = [
 let worlds: [Target] = [
     room("Simulation", ["SansIO"]),
     room("Measurement", ["SansIO", "JSONText", histogram]),
+    room("Coordination", ["SansIO", "JSONText", "Measurement"]),
     room("Runtime", ["SansIO", "CSQLite", "CLibSSL"] + nio),
 ]
 
@@ -85,7 +86,8 @@ let edges: [Target] = [
     room(
         "Experiments",
         [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Ledger",
             "Pool", "JobDeclaration", "Translator", "Firmware", "Rig",
             "Simulation", "Measurement",
             tomlKit,
@@ -99,7 +101,8 @@ let edges: [Target] = [
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
-            "Rig", "Management", "Simulation", "Measurement", "Runtime", "Experiments", "Explorer", "Operations", "USB",
+            "Rig", "Management", "Simulation", "Measurement", "Coordination", "Runtime", "Experiments",
+            "Explorer", "Operations", "USB",
             arguments, tomlKit,
         ] + nio,
         swiftSettings: languageSettings),
@@ -143,6 +146,7 @@ let testRooms: [Target] = [
     tests("ASICSim", ["ASICSim", "Hardware", "Bitcoin", "SansIO"]),
     tests("Simulation", ["Simulation", "SansIO"]),
     tests("Measurement", ["Measurement", "SansIO", "JSONText"]),
+    tests("Coordination", ["Coordination", "Measurement", "Simulation", "SansIO", "JSONText"]),
     tests(
         "Scenario",
         [

@@ -21,6 +21,7 @@ struct Lab: AsyncParsableCommand {
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
             FleetCommand.self, RunCommand.self, ExperimentCommand.self, CookbookCommand.self, SwarmCommand.self,
+            WorkerCommand.self, CoordinateCommand.self, RunsCommand.self, ReportCommand.self, CompareCommand.self,
             USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,
@@ -66,7 +67,16 @@ enum Failure {
             is CommandFault:
             Output.fault("\(error)")
             exit(status(of: error))
-        default: Lab.exit(withError: error)
+        default:
+            let isWrongUse = Lab.exitCode(for: error) == .validationFailure
+            guard isWrongUse,
+                ["run", "worker", "coordinate"].contains(CommandLine.arguments.dropFirst().first)
+            else {
+                Lab.exit(withError: error)
+            }
+            // The statuses of runs are their own: 1 and 2 say what was measured.
+            Output.error(Lab.fullMessage(for: error) + "\n")
+            exit(RunCommand.usageStatus)
         }
     }
 }

@@ -141,6 +141,10 @@ final class HostDriver: @unchecked Sendable, NIOScheduledCallbackHandler {
         turn { calls.deadlineReached($0) }
     }
 
+    func breakConnections() {
+        for id in connections.keys.sorted() { connections[id]?.close(.networkFailure("connection broken")) }
+    }
+
     /// One call of the machine that is not a part of a channel's reads, and the flush after it.
     func turn(_ body: (Instant) -> Void) {
         guard !isStopping else { return }

@@ -16,6 +16,17 @@ public struct LiveWorld: Sendable {
             unixNanosecondsAtStart: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
+    /// A world that begins at a time of the calendar, in Unix nanoseconds, which may be to come: until then its time
+    /// stands at the start. Worlds of several processes that begin at one time count alike, as far as their hosts'
+    /// calendars agree.
+    public init(beginningAt unixNanoseconds: UInt64) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        epoch = .now() + .nanoseconds(Int64(clamping: unixNanoseconds) - now)
+        wallClock = WallClock(unixNanosecondsAtStart: unixNanoseconds)
+    }
+
     public var now: Instant { instant(.now()) }
 
     func instant(_ deadline: NIODeadline) -> Instant {

@@ -56,6 +56,11 @@ public final class MachineHost<M: Machine & ~Copyable>: @unchecked Sendable {
         try await driver.loop.submit { [self] in body(box.machine) }.get()
     }
 
+    /// Breaks every connection, as when the network goes; the machine hears of each.
+    public func breakConnections() {
+        driver.loop.execute { [self] in driver.breakConnections() }
+    }
+
     /// Arms the timer for the first time. Call it after the listeners stand.
     public func start() { driver.start() }
 

@@ -33,9 +33,11 @@ struct HouseTests {
         ],
         "Simulation": ["SansIO"],
         "Measurement": ["SansIO", "JSONText"],
+        "Coordination": ["SansIO", "JSONText", "Measurement"],
         "Runtime": ["SansIO", "CSQLite", "CLibSSL"],
         "Experiments": [
-            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff", "Ledger",
+            "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
+            "Ledger",
             "Pool", "JobDeclaration", "Translator", "Firmware", "Rig", "Simulation", "Measurement",
         ],
         "Operations": ["JSONText"],
@@ -45,7 +47,8 @@ struct HouseTests {
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
-            "Rig", "Management", "Simulation", "Measurement", "Runtime", "Experiments", "Explorer", "Operations", "USB",
+            "Rig", "Management", "Simulation", "Measurement", "Coordination", "Runtime", "Experiments",
+            "Explorer", "Operations", "USB",
         ],
     ]
 
@@ -54,7 +57,7 @@ struct HouseTests {
         "SansIO", "JSONText", "HTTPText", "Bitcoin", "Stratum", "Hardware", "Chain", "Vardiff", "Ledger",
         "Pool",
         "JobDeclaration", "Translator", "DeviceModel", "ASICSim", "Firmware", "Tap", "Conformance",
-        "Rig", "Management", "Simulation", "Measurement",
+        "Rig", "Management", "Simulation", "Measurement", "Coordination",
     ]
 
     struct Source {

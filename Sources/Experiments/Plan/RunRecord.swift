@@ -53,6 +53,8 @@ public struct RunRecord: Sendable {
     public var circumstances: [(name: String, value: String)] = []
     /// What was not as asked for.
     public var degradations: [String] = []
+    /// The stack, the target or the host failed, and how.
+    public var failure: String?
     /// Why it ended before its time; nil when it did not.
     public var endedBy: String?
 
@@ -74,7 +76,7 @@ public struct RunRecord: Sendable {
     public var verdicts: [Verdict] { experiment.verdicts(series) }
 
     public var outcome: Outcome {
-        if series.seconds.isEmpty { return .broken }
+        if failure != nil || series.seconds.isEmpty { return .broken }
         if !degradations.isEmpty { return .degraded }
         return verdicts.allSatisfy(\.isPassed) ? .passed : .failed
     }

@@ -1,3 +1,4 @@
+import Bitcoin
 import Firmware
 import Hardware
 import Measurement
@@ -20,6 +21,8 @@ public struct FleetObserver: Sendable {
         var power: Float = 0
         /// Of its hottest chip as last measured, °C; below everything while it is off.
         var celsius = -Float.infinity
+        /// In the mean for a share at its present target.
+        var shareHashes = 0.0
     }
 
     private var devices: [Device]
@@ -27,9 +30,14 @@ public struct FleetObserver: Sendable {
     /// Levels as they are now; the second takes them when it ends.
     private var levels: [FleetSecond]
     private let firstDevice: Int
+    private let creditsAcceptance: Bool
 
-    /// - Parameter fleets: the fleet of each device of this shard, in the order of their numbers.
-    public init(fleets: [Int], fleetCount: Int, firstDevice: Int = 0) {
+    /// - Parameters:
+    ///   - fleets: the fleet of each device of this shard, in the order of their numbers.
+    ///   - creditsAcceptance: an acknowledged share proves as many hashes as the device's present target takes. For
+    ///     pools that are not ours; a share that was found before the target's last change is credited a little wrong.
+    public init(fleets: [Int], fleetCount: Int, firstDevice: Int = 0, creditsAcceptance: Bool = false) {
+        self.creditsAcceptance = creditsAcceptance
         devices = fleets.map { Device(fleet: UInt16($0)) }
         second = Second(index: 0, fleetCount: fleetCount)
         levels = Array(repeating: FleetSecond(), count: fleetCount)
@@ -63,7 +71,8 @@ public struct FleetObserver: Sendable {
         switch observation {
         case .phaseChanged(let phase): enter(phase, index, fleet, at: now)
         case .connected: connected(index, fleet, at: now)
-        case .channelOpened:
+        case .channelOpened(_, let target):
+            devices[index].shareHashes = target.expectedHashes
             second.fleets[fleet][.channels] += 1
             if devices[index].connected > .start {
                 let since = now - devices[index].connected
@@ -77,7 +86,9 @@ public struct FleetObserver: Sendable {
             // A device's first tip on a connection is no news that went out to all.
             if devices[index].tip != 0 { second.hear(.prevhash, key: tip, at: now) }
             devices[index].tip = tip
-        case .workLoaded(let job, _, _): loaded(job, index, fleet, at: now)
+        case .workLoaded(let job, let target, _):
+            devices[index].shareHashes = target.expectedHashes
+            loaded(job, index, fleet, at: now)
         case .measured(let rate, let chip, let power):
             levels[fleet][.hashrateExpected] += rate.hashesPerSecond - devices[index].hashRate
             levels[fleet][.power] += power.watts - Double(devices[index].power)
@@ -87,12 +98,17 @@ public struct FleetObserver: Sendable {
         case .sharesAccepted(let count, let latency):
             second.fleets[fleet][.sharesAccepted] += UInt64(count)
             second.fleets[fleet].change(.submit) { $0.record(latency) }
+            if creditsAcceptance {
+                credited(hashes: devices[index].shareHashes * Double(count), fleet: fleet)
+            }
         case .shareRejected(_, let reason): refused(reason, fleet)
         case .shareSubmitted: second.fleets[fleet][.sharesSubmitted] += 1
         case .shareFound: second.fleets[fleet][.sharesFound] += 1
         case .shareDiscarded: second.fleets[fleet][.sharesDiscarded] += 1
         case .hardwareError: second.fleets[fleet][.hardwareErrors] += 1
-        case .targetChanged: second.fleets[fleet][.targetChanges] += 1
+        case .targetChanged(let target):
+            devices[index].shareHashes = target.expectedHashes
+            second.fleets[fleet][.targetChanges] += 1
         case .throttled: second.fleets[fleet][.throttles] += 1
         case .overheated: second.fleets[fleet][.overheats] += 1
         case .watchdogFired: second.fleets[fleet][.watchdogs] += 1

@@ -43,9 +43,7 @@ public final class VirtualRun {
     /// What happened since the last second; machines' observers share it.
     private final class Ears {
         var observer: FleetObserver
-        /// The fleet whose devices' work a pool's channel is.
-        var fleets: [ChannelKey: Int] = [:]
-        let names: [String: Int]
+        var credit: PoolCredit
         /// Transactions of the node's latest templates, oldest first.
         private var templates: [(id: UInt64, transactions: Int)] = []
         /// Templates of the pool's latest jobs, oldest first.
@@ -53,9 +51,9 @@ public final class VirtualRun {
         /// Since when the pool's work on the present tip has no transactions.
         private var emptySince: Instant?
 
-        init(_ observer: FleetObserver, names: [String: Int]) {
+        init(_ observer: FleetObserver, _ credit: PoolCredit) {
             self.observer = observer
-            self.names = names
+            self.credit = credit
         }
 
         func hear(_ observation: NodeObservation) {
@@ -83,15 +81,7 @@ public final class VirtualRun {
                 emptySince = nil
                 guard let isEmpty = isEmpty(job: job) else { return }
                 if isEmpty { emptySince = now } else { observer.worked(emptyFor: .zero) }
-            case .channelOpened(let key, let identity, _, _, _):
-                let name = identity.prefix { $0 != "." }
-                fleets[key] = names[String(name)]
-            case .channelClosed(let key, _): fleets[key] = nil
-            case .shareAccepted(let key, let difficulty, _):
-                guard let fleet = fleets[key] else { return }
-                observer.credited(hashes: difficulty * Target.difficultyOne.expectedHashes, fleet: fleet)
-            case .blockFound(let key, _, _, _): observer.blockFound(fleet: fleets[key] ?? 0)
-            default: break
+            default: credit.hear(observation, into: &observer)
             }
         }
     }
@@ -111,13 +101,8 @@ public final class VirtualRun {
         clocks = profiles.clocks
 
         let fleets = experiment.fleets.enumerated().flatMap { Array(repeating: $0, count: $1.count) }
-        var names: [String: Int] = [:]
-        for (index, fleet) in experiment.fleets.enumerated() { names[fleet.name] = index }
-        // A translator's channels are its own; its fleet is the first behind it.
-        names["translator"] = experiment.fleets.firstIndex { $0.via == .translator }
-        names["jdc"] = experiment.fleets.firstIndex { $0.via == .jdc }
         let ears = Ears(
-            FleetObserver(fleets: fleets, fleetCount: experiment.fleets.count), names: names)
+            FleetObserver(fleets: fleets, fleetCount: experiment.fleets.count), PoolCredit(experiment))
         self.ears = ears
         stack = try VirtualStack(
             experiment, seed: seed, fleetHashRate: profiles.hashRate, clock: clock, world: world,

@@ -12,9 +12,7 @@ import Vardiff
 /// The roles of an experiment in the virtual world: those that its fleets need, each with the settings that the file
 /// gives, and each as it starts again after a kill.
 final class VirtualStack {
-    enum Role: String, CaseIterable {
-        case node, pool, jds, jdc, translator
-    }
+    typealias Role = StackRole
 
     enum Place {
         static let templates = Endpoint(host: "node", port: 8_442)
@@ -54,19 +52,8 @@ final class VirtualStack {
         self.clock = clock
         self.world = world
         self.ears = ears
-        network = Self.network(experiment, fleetHashRate: fleetHashRate)
-        for role in Self.roles(of: experiment) { try add(role) }
-    }
-
-    /// Those that somebody needs, in the order in which they are started.
-    static func roles(of experiment: Experiment) -> [Role] {
-        var roles: [Role] = [.node, .pool]
-        let actions = Set(experiment.actions.map(\.role))
-        if experiment.fleets.contains(where: { $0.via == .jdc }) || actions.contains("jdc") {
-            roles += [.jds, .jdc]
-        }
-        if experiment.fleets.contains(where: { $0.via == .translator }) { roles.append(.translator) }
-        return roles
+        network = experiment.network.parameters(fleetHashRate: fleetHashRate, over: experiment.duration)
+        for role in experiment.roles { try add(role) }
     }
 
     func id(_ role: Role) -> NodeID? { places[role] }
@@ -181,25 +168,6 @@ final class VirtualStack {
 
     // MARK: Machines
 
-    private static func network(_ experiment: Experiment, fleetHashRate: Double) -> NetworkParameters {
-        let plan = experiment.network
-        switch plan.chain {
-        case .regtest: return .regtest
-        case .labnet:
-            // Blocks by the clock: the node finds one with hardly a hash, and the fleet none in an experiment's time.
-            let hashes: Double =
-                switch plan.blockSource {
-                case .fleet: fleetHashRate * plan.blockInterval.seconds
-                case .clock, .chance:
-                    min(
-                        max(
-                            fleetHashRate * experiment.duration.seconds * Limits.clockBlockShare,
-                            Limits.clockBlockHashes.lowerBound), Limits.clockBlockHashes.upperBound)
-                }
-            return .labnet(target: Target(UInt256(clamping: 0x1p256 / max(2, hashes))))
-        }
-    }
-
     /// Keys that stay the same from life to life.
     private func secrets(_ purpose: String) -> SecretGenerator {
         SecretGenerator(seed: Array("experiment \(seed) \(purpose)".utf8))
@@ -242,16 +210,10 @@ final class VirtualStack {
     /// What pool and job declaration client have in common: serving devices.
     private func server(_ role: Role, templates: Endpoint) -> PoolConfiguration {
         let (authority, staticKey) = keys(role)
-        let plan = experiment.stack
         var configuration = PoolConfiguration(
             authority: authority, staticKey: staticKey, clock: clock, secretSeed: session(role),
             templateProvider: templates, payout: script("\(role.rawValue) payout"))
-        configuration.sharesPerMinute = plan.sharesPerMinute
-        configuration.isVardiffEnabled = plan.isVardiffEnabled
-        configuration.vardiff = VardiffAlgorithm(rawValue: plan.vardiff) ?? .lab
-        configuration.jobRefresh = plan.jobInterval
-        configuration.shareBatchSize = plan.shareBatch
-        configuration.shareBatchAge = plan.shareBatchAge
+        experiment.stack.settle(&configuration)
         return configuration
     }
 
@@ -286,11 +248,7 @@ final class VirtualStack {
         var configuration = TranslatorConfiguration(
             upstreams: [TranslatorUpstream(url: url)], clock: clock, secretSeed: session(.translator))
         configuration.userIdentity = "translator"
-        configuration.aggregatesChannels = experiment.stack.aggregation > 1
-        configuration.sharesPerMinute = experiment.stack.sharesPerMinute
-        configuration.vardiff = VardiffAlgorithm(rawValue: experiment.stack.vardiff) ?? .lab
-        configuration.nominalHashRate =
-            experiment.fleets.first { $0.via == .translator }.map { _ in Limits.translatedHashRate } ?? 1e9
+        experiment.stack.settle(&configuration)
         return TranslatorMachine(configuration)
     }
 }

@@ -18,6 +18,8 @@ struct RunCommand: AsyncParsableCommand {
             stack, the target or the host failed.
 
             Examples:
+              lab run hello
+              lab run hello --shards 2 --set fleets.0.count=2000
               lab run hello --virtual
               lab run my-experiment.toml --virtual --seed 7
               lab run stale-rate --virtual --set fleets.0.count=100
@@ -31,27 +33,81 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Lines for pipes instead of the live view.") var plain = false
     @Flag(help: "One JSON object for each run instead of text.") var json = false
 
+    @OptionGroup var live: LiveRunOptions
+
+    /// Of a wrong file or flag.
+    static let usageStatus: Int32 = 3
+
     func run() async throws {
+        try await Self.reporting { try await runAll() }
+    }
+
+    /// Runs' own exit statuses.
+    static func reporting(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch let error as ExitCode { throw error } catch {
+            Output.fault("\(error)")
+            switch error {
+            case is FileError, is UsageFault, is PlanError, is EnvironmentFault: throw ExitCode(usageStatus)
+            default: throw ExitCode(RunRecord.Outcome.broken.rawValue)
+            }
+        }
+    }
+
+    /// - Parameter shards: where the load comes from, unless the options say.
+    func runAll(shards: ShardPlan? = nil) async throws {
         let file = try ExperimentLibraryFiles.file(named: file)
         var changes = try changes.map(Self.change)
         if let seed { changes.append(("seed", .integer(Int64(clamping: seed)))) }
         let points = try file.experiments(changing: changes)
-        guard virtual else { throw UsageFault("only --virtual runs stand yet") }
         var worst = RunRecord.Outcome.passed
-        for point in points {
-            for repetition in 0..<point.experiment.repetitions {
-                let record = try VirtualExperiment.run(
-                    point.experiment, of: file, sweep: point.value, repetition: repetition,
-                    showsProgress: !json && !plain)
-                if json {
-                    Output.line(RunSummary(record).json.text)
-                } else {
-                    RunSummary(record).lines.forEach(Output.line)
-                }
-                if record.outcome.rawValue > worst.rawValue { worst = record.outcome }
+        func report(_ record: RunRecord) {
+            if json {
+                Output.line(RunSummary(record).json.text)
+            } else {
+                RunSummary(record).lines.forEach(Output.line)
             }
+            if record.outcome.rawValue > worst.rawValue { worst = record.outcome }
+        }
+        if virtual {
+            for point in points {
+                for repetition in 0..<point.experiment.repetitions {
+                    report(
+                        try VirtualExperiment.run(
+                            point.experiment, of: file, sweep: point.value, repetition: repetition,
+                            showsProgress: !json && !plain))
+                }
+            }
+        } else {
+            try await runLive(points, of: file, changes, shards ?? live.shards, report)
         }
         if worst != .passed { throw ExitCode(worst.rawValue) }
+    }
+
+    private func runLive(
+        _ points: [(value: ProfileValue?, experiment: Experiment)], of file: ExperimentFile,
+        _ changes: [(key: String, value: ProfileValue)], _ shards: ShardPlan, _ report: (RunRecord) -> Void
+    ) async throws {
+        for point in points {
+            if let refusal = LiveRequirements.refusal(of: point.experiment) { throw UsageFault(refusal) }
+        }
+        let interruption = Interruption(StopSignal())
+        var options = LiveOptions(plain: plain, json: json)
+        options.data = live.data
+        options.threads = live.threads
+        options.changes = changes
+        options.shards = shards
+        for point in points {
+            for target in try LiveRequirements.targets(of: point.experiment) {
+                for repetition in 0..<point.experiment.repetitions where interruption.reason == nil {
+                    report(
+                        try await LiveExperiment(
+                            experiment: point.experiment, file: file, sweep: point.value,
+                            repetition: repetition, target: target, options: options,
+                            interruption: interruption
+                        ).run())
+                }
+            }
+        }
     }
 
     /// `fleets.0.count=100`.
@@ -65,6 +121,25 @@ struct RunCommand: AsyncParsableCommand {
         if let number = Double(word) { return (key, .number(number)) }
         if word == "true" || word == "false" { return (key, .boolean(word == "true")) }
         return (key, .text(word))
+    }
+}
+
+/// What only the live world asks.
+struct LiveRunOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the stack keeps its state; without it a temporary directory that goes with the run.",
+            valueName: "directory"))
+    var data: String?
+    @Option(help: "Event loops (threads) of the devices, in each process.") var threads = 2
+    @Option(
+        help: ArgumentHelp(
+            "Processes that share the devices: a number, or auto for what this host needs; without it, this one.",
+            valueName: "count"))
+    var shards = ShardPlan.none
+
+    func validate() throws {
+        guard (1...64).contains(threads) else { throw ValidationError("--threads must be 1 to 64") }
     }
 }
 

@@ -15,6 +15,8 @@ struct RunSummary {
 
     var lines: [String] {
         var lines = [title]
+        if let failure = record.failure { lines.append("  broken: \(failure)") }
+        if let target = record.target { lines.append("  target \(target)") }
         if let endedBy = record.endedBy { lines.append("  ended early by \(endedBy)") }
         lines += record.degradations.map { "  degraded: \($0)" }
         for verdict in record.verdicts {

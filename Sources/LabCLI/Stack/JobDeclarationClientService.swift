@@ -35,6 +35,7 @@ struct JobDeclarationClientService: Sendable {
 
     static func start(
         _ settings: JobDeclarationClientSettings, runtime: LabRuntime, keys: KeyRing,
+        change: (inout PoolConfiguration) -> Void = { _ in },
         observer: @escaping @Sendable (JobDeclarationClientObservation, Instant) -> Void
     ) async throws -> JobDeclarationClientService {
         let authority = settings.authority ?? AuthoritySecretKey(keys.secretKey("jdc authority"))
@@ -47,6 +48,7 @@ struct JobDeclarationClientService: Sendable {
         devices.shareBatchSize = settings.shareBatchSize
         devices.certificateValidity = settings.certificateValidity
         devices.signature = settings.signature
+        change(&devices)
         var configuration = JobDeclarationClientConfiguration(devices: devices)
         configuration.mode = settings.mode
         configuration.upstreams = settings.upstreams

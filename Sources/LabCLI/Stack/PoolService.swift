@@ -61,6 +61,7 @@ struct PoolService: Sendable {
         declarationObserver: @escaping @Sendable (JobDeclarationServerObservation, Instant) -> Void = {
             _, _ in
         },
+        change: (inout PoolConfiguration) -> Void = { _ in },
         observer: @escaping @Sendable (PoolObservation, Instant) -> Void
     ) async throws -> PoolService {
         let authority = settings.authority ?? AuthoritySecretKey(keys.secretKey("pool authority"))
@@ -77,6 +78,7 @@ struct PoolService: Sendable {
         configuration.serverID = settings.serverID
         configuration.admission = settings.admission
         configuration.payoutScheme = settings.payout
+        change(&configuration)
         let ledger = try LedgerKeeper(directory)
         configuration.ledger = ledger.start
         let secret = settings.tokenSecret ?? TokenSecret(authority: authority.secret)
