@@ -38,6 +38,7 @@ struct HouseTests {
             "Firmware", "Rig",
             "Simulation",
         ],
+        "Reports": ["SansIO", "JSONText", "DeviceModel", "Measurement", "Experiments", "CSQLite"],
         "Operations": ["JSONText"],
         "USB": ["Hardware", "CLibUSB"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
@@ -45,7 +46,7 @@ struct HouseTests {
             "SansIO", "JSONText", "Bitcoin", "Stratum", "Hardware", "DeviceModel", "Chain", "Vardiff",
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
-            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Explorer", "Operations", "USB",
+            "Rig", "Management", "Simulation", "Runtime", "Experiments", "Reports", "Explorer", "Operations", "USB",
         ],
     ]
 

@@ -1,0 +1,5 @@
+struct RunPage {
+    let run: StoredRun
+    init(_ run: StoredRun) { self.run = run }
+    var text: String { "" }
+}
