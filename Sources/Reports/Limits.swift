@@ -2,6 +2,8 @@
 enum Limits {
     /// Points of a line: more than a screen's pixels would only make the file heavy. The extremes of every step stay.
     static let plotPointsMax = 600
+    /// Values from which a 99th percentile is more than the greatest of few.
+    static let percentileValuesMin = 100
     /// Records of a run that a report shows in full; the others stand in its tables. Each costs some 200 kB.
     static let detailedRecordsMax = 12
     /// Milliseconds between commits of seconds that come faster, as virtual ones do; a live second is committed at

@@ -48,7 +48,7 @@ struct PageTests {
         #expect(text.contains("✗ does not hold"))
         #expect(text.contains("✓ holds"))
         #expect(text.contains("✓ within the band"))
-        #expect(text.contains("Doubt about the generator in 1 second"))
+        #expect(text.contains("The generator is in doubt for 1 second"))
         for verdict in record.verdicts {
             let value = try #require(verdict.value)
             #expect(text.contains(Markup.escape(verdict.threshold.text)))

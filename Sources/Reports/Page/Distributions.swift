@@ -36,16 +36,17 @@ struct Distributions {
         let bars = bins.sorted { $0.key < $1.key }.map { bin, count in
             (low: pow(10, Double(bin) / 10), high: pow(10, Double(bin + 1) / 10), value: Double(count))
         }
-        let note = "\(Wording.grouped(histogram.count)) values; ten bars a decade"
+        let percentiles = [("p50", 50.0), ("p90", 90), ("p99", 99), ("p99.9", 99.9)].map { name, percent in
+            "\(name) \(DurationText.text(histogram.percentile(percent)))"
+        }
+        let note =
+            "\(Wording.grouped(histogram.count)) values, ten bars a decade: "
+            + percentiles.joined(separator: ", ")
         var plot = Plot(
             "Distribution: " + title.prefix(1).lowercased() + title.dropFirst(), note: note,
             x: .logarithmicDuration("time", edges), y: .linear("values in a bar", bars.map(\.value)))
         plot.marks = [.bars(bars, style: 0)]
         plot.marks += Self.rules(histogram, plot.x)
-        plot.legend = [("p50", 50.0), ("p90", 90), ("p99", 99), ("p99.9", 99.9)].map { name, percent in
-            (.area(0), "\(name) \(DurationText.text(histogram.percentile(percent)))")
-        }
-        // Values, not colours: the marks in the plot carry the names.
         return plot
     }
 

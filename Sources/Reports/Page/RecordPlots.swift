@@ -63,7 +63,9 @@ struct RecordPlots {
         _ title: String, note: String = "", _ y: Axis, _ series: [(name: String, values: [Double?])]
     ) -> Plot {
         var plot = plot(title, note: note, y)
-        for (style, one) in series.enumerated() {
+        // A line that stays on the floor hides others.
+        let present = series.filter { one in one.values.contains { ($0 ?? 0) != 0 } }
+        for (style, one) in (present.isEmpty ? series : present).enumerated() {
             let points = one.values.enumerated().map { PlotPoint(x: Double($0.offset) + 0.5, y: $0.element) }
             plot.marks.append(.line(Thinning.points(points), style: style))
             plot.legend.append((.line(style), one.name))
@@ -115,8 +117,18 @@ struct RecordPlots {
         let found = rates(.sharesFound)
         guard (accepted + found).contains(where: { $0 > 0 }) else { return nil }
         return lines(
-            "Shares accepted", note: "each second", .linear("shares (1/s)", accepted),
-            [("accepted", accepted)])
+            "Shares accepted", .linear("shares (1/s)", accepted),
+            [("each second", accepted), ("mean of the last minute", Self.minuteMeans(accepted))])
+    }
+
+    /// Nil for the first minute, of which less than a minute is known.
+    private static func minuteMeans(_ values: [Double]) -> [Double?] {
+        var sum = 0.0
+        return values.indices.map { index in
+            sum += values[index]
+            if index >= 60 { sum -= values[index - 60] }
+            return index >= 59 ? max(0, sum) / 60 : nil
+        }
     }
 
     private var refusals: Plot? {
@@ -133,41 +145,47 @@ struct RecordPlots {
             .linear("shares (1/s)", stale + other + discarded), all)
     }
 
+    /// A second of few shares has no percentiles worth the name: as many seconds as give a hundred in the mean stand
+    /// together.
     private var submit: Plot? {
-        func percentile(_ percent: Double) -> [Double?] {
-            totals.map {
-                $0.has(.submit) && !$0[.submit].isEmpty ? $0[.submit].nearest(percent).seconds : nil
-            }
+        let all = totals.reduce(UInt64(0)) { $0 + ($1.has(.submit) ? $1[.submit].count : 0) }
+        guard all > 0 else { return nil }
+        let enough = Double(Limits.percentileValuesMin) * Double(count) / Double(all)
+        let width = [1, 2, 5, 10, 30].first { Double($0) >= enough } ?? 60
+        var points: [(x: Double, median: Double?, high: Double?)] = []
+        for start in stride(from: 0, to: count, by: width) {
+            var histogram = LatencyHistogram()
+            let end = min(count, start + width)
+            for second in totals[start..<end] where second.has(.submit) { histogram.add(second[.submit]) }
+            let x = Double(start + end) / 2
+            let isEmpty = histogram.isEmpty
+            points.append(
+                (
+                    x, isEmpty ? nil : histogram.nearest(50).seconds,
+                    isEmpty ? nil : histogram.nearest(99).seconds
+                ))
         }
-        let median = percentile(50)
-        let high = percentile(99)
-        let known = (median + high).compactMap { $0 }
+        let known = points.flatMap { [$0.median, $0.high].compactMap { $0 } }
         guard let least = known.min(), let greatest = known.max() else { return nil }
         let isWide = greatest / max(least, 1e-9) > 50
-        let axis: Axis = isWide ? .logarithmicDuration("round trip", known) : .duration("round trip", known)
-        return lines(
-            "Submit round trip", note: "from a share's sending to its answer, each second", axis,
-            [("p50", median), ("p99", high)])
+        let note = width == 1 ? "each second" : "each \(width) s, for one second has few shares"
+        var plot = plot(
+            "Submit round trip", note: "from a share's sending to its answer, \(note)",
+            isWide ? .logarithmicDuration("round trip", known) : .duration("round trip", known))
+        let lines = [
+            ("p50", points.map { PlotPoint(x: $0.x, y: $0.median) }),
+            ("p99", points.map { PlotPoint(x: $0.x, y: $0.high) }),
+        ]
+        for (style, line) in lines.enumerated() {
+            plot.marks.append(.line(Thinning.points(line.1), style: style))
+            plot.legend.append((.line(style), line.0))
+        }
+        return plot
     }
 
     private var hashrate: Plot? {
-        var expected: [Double?] = []
-        var estimated: [Double?] = []
-        let levels = values(.hashrateExpected)
-        let work = totals.map { Double($0[.workAccepted]) }
-        var (levelSum, workSum) = (0.0, 0.0)
-        for index in 0..<count {
-            levelSum += levels[index]
-            workSum += work[index]
-            if index >= 60 {
-                levelSum -= levels[index - 60]
-                workSum -= work[index - 60]
-            }
-            // Less than a minute says little.
-            let isWhole = index >= 59
-            expected.append(isWhole ? levelSum / 60 : nil)
-            estimated.append(isWhole ? max(0, workSum) / 60 : nil)
-        }
+        let expected = Self.minuteMeans(values(.hashrateExpected))
+        let estimated = Self.minuteMeans(totals.map { Double($0[.workAccepted]) })
         let known = (expected + estimated).compactMap { $0 }
         guard known.contains(where: { $0 > 0 }) else { return nil }
         let (factor, prefix) = Wording.prefix(for: known.max() ?? 1)

@@ -150,13 +150,21 @@ struct RunPage {
         }
         items += record.degradations.map { "Degraded: \($0)." }
         for doubt in record.series.doubts(0..<record.series.seconds.count) {
+            let seconds = doubt.seconds == 1 ? "1 second" : "\(doubt.seconds) seconds"
             items.append(
-                "Doubt about the generator in \(doubt.seconds) \(doubt.seconds == 1 ? "second" : "seconds"): "
-                    + "\(doubt.reason). What was measured then may be the generator's own.")
+                "The generator is in doubt for \(seconds): \(doubt.reason)\(worst(doubt.reason, record)). "
+                    + "What was measured then may be its own slowness.")
         }
         guard !items.isEmpty else { return "" }
         return "<ul class=\"flaws warn\">"
             + items.map { "<li>⚠ \(Markup.escape($0))</li>" }.joined() + "</ul>\n"
+    }
+
+    /// How bad it was, behind the reason.
+    private func worst(_ reason: String, _ record: RunRecord) -> String {
+        let health = record.series.seconds.compactMap(\.health)
+        guard reason.hasPrefix("deadlines"), let lag = health.map(\.loopLag).max() else { return "" }
+        return " too late, at worst by \(DurationText.text(lag))"
     }
 
     private func timeline(_ record: RunRecord, _ plots: RecordPlots) -> String {

@@ -26,18 +26,18 @@ enum Style {
         th,td{padding:.28rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
         th{font-weight:600;color:var(--mute)}td.n,th.n{text-align:right;white-space:nowrap}
         tr.sum td{font-weight:600}caption{text-align:left;color:var(--mute);padding-bottom:.2rem}
-        .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,520px),1fr));gap:1rem}
+        .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:1rem}
         figure{margin:0;padding:.7rem .8rem .3rem;border:1px solid var(--line);border-radius:8px;\
         background:var(--card);break-inside:avoid}
         figcaption{font-size:.92rem;min-height:2.9em}.legend{font-size:.84rem;color:var(--mute)}
         .entry{white-space:nowrap;margin-right:.7rem}
-        svg{display:block;width:100%;height:auto}svg.swatch{display:inline-block;width:26px;height:12px;\
+        svg{display:block;width:100%;height:auto;overflow:visible}code{white-space:nowrap}svg.swatch{display:inline-block;width:26px;height:12px;\
         vertical-align:-1px}
         svg text{font:11px system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;fill:var(--mute)}
         svg text.label{font-size:11.5px}svg text.mark{fill:var(--fg);font-size:10.5px}
         svg text.number{fill:var(--bg);font-size:9.5px;font-weight:700}svg text.phase{font-size:10.5px}
         .grid{stroke:var(--line);stroke-width:.8;fill:none}.axis{stroke:var(--mute);stroke-width:1;fill:none}
-        .phase0{fill:none}.phase1{fill:var(--shade)}.edge{stroke:var(--line);stroke-width:1;fill:none}
+        .phase0{fill:none}.phase1{fill:var(--shade)}.edge{stroke:var(--mute);stroke-width:.7;opacity:.6;fill:none}
         path.action{stroke:var(--fg);stroke-width:1;stroke-dasharray:2 3;fill:none}circle.action{fill:var(--fg)}
         .line{fill:none;stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}
         .whisker{fill:none;stroke-width:1.3}.area{stroke:var(--card);stroke-width:.4}

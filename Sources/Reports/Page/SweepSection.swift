@@ -117,9 +117,9 @@ struct SweepSection {
         var marks: [Plot.Mark] = []
         var values: [Double] = []
         for reference in experiment.references where Measure.scoped(reference.measure) == measure {
-            let low = reference.low.isFinite ? reference.low : reference.expected
-            let high = reference.high.isFinite ? reference.high : reference.expected
-            values += [low, high, reference.expected]
+            // A band without an end goes on to the plot's.
+            let (low, high) = (reference.low, reference.high)
+            values += [low, high, reference.expected].filter(\.isFinite)
             if let sweep = reference.sweep {
                 guard let place = points.firstIndex(where: { $0.value == sweep }) else { continue }
                 let from = max(x.low, xs[place] - width / 2)

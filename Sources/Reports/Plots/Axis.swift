@@ -74,8 +74,14 @@ struct Axis {
         let least = max(1e-6, positive.min() ?? 1e-3)
         let greatest = max(least * 1.0001, positive.max() ?? 1)
         let marks = (-6...4).flatMap { power in [1.0, 2, 5].map { $0 * pow(10, Double(power)) } }
-        let low = marks.last { $0 <= least * 1.000_001 } ?? 1e-6
-        let high = marks.first { $0 >= greatest * 0.999_999 } ?? 5e4
+        var first = marks.lastIndex { $0 <= least * 1.000_001 } ?? 0
+        var last = marks.firstIndex { $0 >= greatest * 0.999_999 } ?? marks.count - 1
+        // A single bar would fill the plot.
+        while marks[last] / marks[first] < 15, first > 0 || last + 1 < marks.count {
+            first = max(0, first - 1)
+            last = min(marks.count - 1, last + 1)
+        }
+        let (low, high) = (marks[first], marks[last])
         var axis = Axis(label: label + " (logarithmic)", low: low, high: high, isLogarithmic: true)
         let isWide = high / low > 500
         axis.ticks = marks.enumerated().filter { index, mark in

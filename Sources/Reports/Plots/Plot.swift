@@ -38,7 +38,7 @@ struct Plot {
     static let width = 640.0
     static let height = 270.0
     private let left = 62.0
-    private let right = 16.0
+    private let right = 22.0
     private let top = 30.0
     private let bottom = 44.0
 
@@ -66,7 +66,7 @@ struct Plot {
         svg += "\(Markup.escape(title)): \(Markup.escape(y.label)) over \(Markup.escape(x.label))\">"
         svg += shades + grid
         svg += marks.map(drawing).joined()
-        svg += actionMarks
+        svg += edges + actionMarks
         return svg + "</svg>"
     }
 
@@ -126,7 +126,6 @@ struct Plot {
             svg +=
                 "<rect class=\"phase\(index % 2)\" x=\"\(n(from))\" y=\"\(n(top))\" width=\"\(n(to - from))\" "
             svg += "height=\"\(n(plotHeight))\"/>"
-            if index > 0 { svg += vertical(from, "edge") }
             // A name that has no room is left to the list of phases.
             let fits = Int((to - from) / 6)
             guard fits >= 3 else { continue }
@@ -135,6 +134,9 @@ struct Plot {
         }
         return svg
     }
+
+    /// Over stacks too, which hide the shades.
+    private var edges: String { phases.dropFirst().map { vertical(px($0.from), "edge") }.joined() }
 
     private var actionMarks: String {
         actions.map { action in
@@ -171,7 +173,8 @@ struct Plot {
                 + text(place + (isRight ? -3 : 3), top - 6, words, isRight ? "end" : "start", "mark")
         case .level(let value, let words):
             return horizontal(py(value), "rule")
-                + text(left + plotWidth - 4, py(value) - 4, words, "end", "mark")
+                + text(
+                    left + plotWidth - 4, py(value) + (y.place(value) > 0.9 ? 13 : -4), words, "end", "mark")
         }
     }
 
@@ -216,7 +219,14 @@ struct Plot {
             svg += "<path class=\"whisker s\(style)\" d=\"M\(n(x)) \(n(py(low)))V\(n(py(high)))"
             svg += "M\(n(x - 4)) \(n(py(low)))h8M\(n(x - 4)) \(n(py(high)))h8\"/>"
         }
-        return svg + "<circle class=\"dot f\(style)\" cx=\"\(n(x))\" cy=\"\(n(y))\" r=\"3.5\"/>"
+        return svg + Self.symbol(style, n(x), n(y))
+    }
+
+    /// Circles and diamonds: not told apart by colour alone.
+    private static func symbol(_ style: Int, _ x: String, _ y: String) -> String {
+        style % 2 == 0
+            ? "<circle class=\"dot f\(style)\" cx=\"\(x)\" cy=\"\(y)\" r=\"3.5\"/>"
+            : "<path class=\"dot f\(style)\" d=\"M\(x) \(y)m0 -5l5 5l-5 5l-5 -5z\"/>"
     }
 
     private static func swatch(_ swatch: Swatch) -> String {
@@ -224,7 +234,7 @@ struct Plot {
             switch swatch {
             case .line(let style): "<path class=\"line s\(style)\" d=\"M1 6H25\"/>"
             case .area(let style): "<rect class=\"f\(style)\" x=\"7\" y=\"1\" width=\"12\" height=\"10\"/>"
-            case .dot(let style): "<circle class=\"dot f\(style)\" cx=\"13\" cy=\"6\" r=\"3.5\"/>"
+            case .dot(let style): symbol(style, "13", "6")
             case .band:
                 "<rect class=\"band\" x=\"1\" y=\"1\" width=\"24\" height=\"10\"/><path class=\"expected\" d=\"M1 6H25\"/>"
             }
