@@ -10,7 +10,7 @@ import Testing
 @Suite("Comparison of runs")
 struct ComparisonTests {
     private static func run(_ name: String, delay: Int64, seeds: Range<Int>) throws -> StoredRun {
-        var records = try seeds.map { try SampleRuns.record(delay: delay, repetition: $0) }
+        var records = try seeds.map { try SampleRuns.record(delay: delay, repetition: $0, seconds: 240) }
         // The same plan, whatever the link: what differs is measured.
         for index in records.indices {
             records[index].sweep = nil

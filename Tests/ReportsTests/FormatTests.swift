@@ -57,7 +57,7 @@ struct FormatTests {
 
     @Test("JUnit is well-formed, with thresholds and references as cases and a flaw as an error")
     func junit() throws {
-        var run = try SampleRuns.run(seconds: 720)
+        var run = try SampleRuns.run(seconds: 200)
         run.records[0].degradations = ["shard <2> was lost & \"gone\"\u{1}"]
         let document = try XML.parse(RunFormat.junit.text(run))
         #expect(document.count("testsuite") == run.records.count)

@@ -50,12 +50,13 @@ extension StoredRun {
 
     private static func json(_ record: RunRecord) -> JSON {
         var object = RecordJSON.head(of: record).objectValue ?? JSONObject()
-        object.append("outcome", .string(record.outcome.text))
+        let verdicts = record.verdicts
+        object.append("outcome", .string(record.outcome(verdicts).text))
         object.append("fleets", .array(record.experiment.fleets.map { .string($0.name) }))
         object.append(
             "thresholds",
             .array(
-                record.verdicts.map { verdict in
+                verdicts.map { verdict in
                     .object([
                         "text": .string(verdict.threshold.text),
                         "value": verdict.value.map { .double($0) } ?? .null,

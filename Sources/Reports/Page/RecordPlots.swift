@@ -116,9 +116,17 @@ struct RecordPlots {
         let accepted = rates(.sharesAccepted)
         let found = rates(.sharesFound)
         guard (accepted + found).contains(where: { $0 > 0 }) else { return nil }
-        return lines(
-            "Shares accepted", .linear("shares (1/s)", accepted),
-            [("each second", accepted), ("mean of the last minute", Self.minuteMeans(accepted))])
+        var plot = plot("Shares accepted", .linear("shares (1/s)", accepted))
+        // Chance makes single seconds restless: they stand behind their mean.
+        for (style, name, values) in [
+            (6, "each second", accepted as [Double?]),
+            (0, "mean of the last minute", Self.minuteMeans(accepted)),
+        ] {
+            let points = values.enumerated().map { PlotPoint(x: Double($0.offset) + 0.5, y: $0.element) }
+            plot.marks.append(.line(Thinning.points(points), style: style))
+            plot.legend.append((.line(style), name))
+        }
+        return plot
     }
 
     /// Nil for the first minute, of which less than a minute is known.

@@ -5,21 +5,23 @@ import SansIO
 /// The tables of one record: what was asked, what was counted, fleet by fleet.
 struct RecordTables {
     let record: RunRecord
+    private let judged: RunPage.Judged
     let fleets: [FleetSecond]
     let sum: FleetSecond
 
-    init(_ record: RunRecord) {
+    init(_ record: RunRecord, _ judged: RunPage.Judged) {
         self.record = record
+        self.judged = judged
         let window = 0..<record.series.seconds.count
         fleets = record.experiment.fleets.indices.map { record.series.sum(window, fleet: $0) }
         sum = record.series.sum(window)
     }
 
     var thresholds: String {
-        guard !record.verdicts.isEmpty else {
+        guard !judged.verdicts.isEmpty else {
             return "<p class=\"note\">The experiment states no thresholds.</p>\n"
         }
-        let rows = record.verdicts.map { verdict -> [Table.Cell] in
+        let rows = judged.verdicts.map { verdict -> [Table.Cell] in
             let value = verdict.value.map { verdict.threshold.measure.text($0) } ?? "not measured"
             return [
                 .text(verdict.threshold.text), .number(value),
@@ -30,8 +32,8 @@ struct RecordTables {
     }
 
     var references: String {
-        guard !record.comparisons.isEmpty else { return "" }
-        let rows = record.comparisons.map { reference, value, isWithin -> [Table.Cell] in
+        guard !judged.comparisons.isEmpty else { return "" }
+        let rows = judged.comparisons.map { reference, value, isWithin -> [Table.Cell] in
             let words = Wording.reference(reference, value)
             return [
                 .text(reference.measure), .number(words.measured), .number(words.expected), .text(words.band),

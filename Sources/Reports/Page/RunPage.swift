@@ -5,8 +5,29 @@ import SansIO
 /// A run as one HTML file that loads nothing and runs no script.
 struct RunPage {
     private let run: StoredRun
+    /// Judged once: a verdict walks through the whole series.
+    private let judged: [Judged]
 
-    init(_ run: StoredRun) { self.run = run }
+    struct Judged {
+        let verdicts: [Verdict]
+        let comparisons: [(reference: ReferencePlan, value: Double?, isWithin: Bool)]
+        let outcome: RunRecord.Outcome
+
+        init(_ record: RunRecord) {
+            verdicts = record.verdicts
+            comparisons = record.comparisons
+            outcome = record.outcome(verdicts)
+        }
+    }
+
+    init(_ run: StoredRun) {
+        self.run = run
+        judged = run.records.map(Judged.init)
+    }
+
+    private var outcome: RunRecord.Outcome {
+        judged.map(\.outcome).max { $0.rawValue < $1.rawValue } ?? .broken
+    }
 
     var text: String {
         guard let first = run.records.first else {
@@ -16,7 +37,7 @@ struct RunPage {
         if run.records.count > 1 { body += overview }
         if let sweep = SweepSection(run.records) { body += sweep.html }
         let detailed = self.detailed
-        for index in detailed { body += section(run.records[index], number: index + 1) }
+        for index in detailed { body += section(run.records[index], judged[index], number: index + 1) }
         if detailed.count < run.records.count {
             body +=
                 "<p class=\"note\">Shown in full are \(detailed.count) of \(run.records.count) records: the first of "
@@ -45,7 +66,7 @@ struct RunPage {
         let experiment = record.experiment
         var html = "<h1>\(Markup.escape(experiment.name))</h1>\n"
         if !experiment.summary.isEmpty { html += "<p>\(Markup.escape(experiment.summary))</p>\n" }
-        let outcome = run.outcome
+        let outcome = outcome
         let (kind, sign) = Self.look(outcome)
         html += "<div class=\"verdict \(kind)\">\(sign) \(Markup.escape(verdict(outcome)))</div>\n"
         let devices = Wording.grouped(UInt64(experiment.deviceCount))
@@ -67,7 +88,7 @@ struct RunPage {
 
     private func verdict(_ outcome: RunRecord.Outcome) -> String {
         let count = run.records.count
-        let with = run.records.count { $0.outcome == outcome }
+        let with = judged.count { $0.outcome == outcome }
         let of = count > 1 ? " in \(with) of \(count) records" : ""
         return switch outcome {
         case .passed: "passed: every threshold holds"
@@ -78,15 +99,13 @@ struct RunPage {
     }
 
     private var overview: String {
-        let rows = run.records.enumerated().map { index, record -> [Table.Cell] in
-            let failed = record.verdicts.filter { !$0.isPassed }.map(\.threshold.text)
-            let flaws =
-                record.degradations + failed
-                + record.comparisons.filter { !$0.isWithin }.map {
-                    "\($0.reference.measure) is outside its band"
-                }
+        let rows = zip(run.records, judged).enumerated().map { index, pair -> [Table.Cell] in
+            let (record, judged) = pair
+            let failed = judged.verdicts.filter { !$0.isPassed }.map(\.threshold.text)
+            let outside = judged.comparisons.filter { !$0.isWithin }.map(\.reference.measure)
+            let flaws = record.degradations + failed + outside.map { "\($0) is outside its band" }
             let outcome: Table.Cell =
-                switch record.outcome {
+                switch judged.outcome {
                 case .passed: .good("passed")
                 case .failed: .bad("failed")
                 case .degraded: .warn("degraded")
@@ -115,16 +134,18 @@ struct RunPage {
         for (index, record) in run.records.enumerated() {
             let isFirst = !seen.contains { $0.sweep == record.sweep && $0.target == record.target }
             if isFirst { seen.append(record) }
-            if isFirst || record.outcome == .degraded || record.outcome == .broken { places.append(index) }
+            if isFirst || judged[index].outcome == .degraded || judged[index].outcome == .broken {
+                places.append(index)
+            }
         }
         return Array(places.prefix(Limits.detailedRecordsMax))
     }
 
     // MARK: One record
 
-    private func section(_ record: RunRecord, number: Int) -> String {
+    private func section(_ record: RunRecord, _ judged: Judged, number: Int) -> String {
         let isAlone = run.records.count == 1
-        let tables = RecordTables(record)
+        let tables = RecordTables(record, judged)
         let plots = RecordPlots(record)
         var html = ""
         if !isAlone {
@@ -133,7 +154,7 @@ struct RunPage {
         }
         html += flaws(record)
         html += "<h\(isAlone ? 2 : 3)>Thresholds</h\(isAlone ? 2 : 3)>\n" + tables.thresholds
-        if !record.comparisons.isEmpty { html += "<h3>Against references</h3>\n" + tables.references }
+        if !judged.comparisons.isEmpty { html += "<h3>Against references</h3>\n" + tables.references }
         html += "<h3>Over time</h3>\n" + timeline(record, plots) + plots.figures
         let distributions = Distributions(record, sum: tables.sum).figures
         if !distributions.isEmpty { html += "<h3>Distributions</h3>\n" + distributions }

@@ -1,11 +1,11 @@
 /// The page's only style sheet; nothing is loaded from anywhere.
 enum Style {
     static let sheet = """
-        :root{color-scheme:light dark;--bg:#fff;--fg:#1a1a19;--mute:#5c5b57;--line:#dcdbd6;--shade:#f4f3ef;\
+        :root{color-scheme:light dark;--bg:#fff;--fg:#1a1a19;--mute:#5c5b57;--line:#dcdbd6;--shade:#eeede7;\
         --card:#faf9f6;--c0:#2a78d6;--c1:#c4570a;--c2:#12805c;--c3:#7b4fc9;--c4:#c2325f;--c5:#6d6c66;\
         --good:#0b6b3a;--bad:#b3261e;--warn:#8a5a00;--band:#12805c}
         @media (prefers-color-scheme:dark){:root{--bg:#161615;--fg:#ecebe6;--mute:#a3a29b;--line:#3a3935;\
-        --shade:#20201e;--card:#1c1c1a;--c0:#6aa6f0;--c1:#f08a3c;--c2:#3fbf8f;--c3:#ac8bf0;--c4:#f07a9c;\
+        --shade:#2a2a27;--card:#1c1c1a;--c0:#6aa6f0;--c1:#f08a3c;--c2:#3fbf8f;--c3:#ac8bf0;--c4:#f07a9c;\
         --c5:#a3a29b;--good:#5fd08f;--bad:#ff8a80;--warn:#f0b84a;--band:#3fbf8f}}
         @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--mute:#444;--line:#ccc;--shade:#f2f2f2;\
         --card:#fff;--c0:#2a78d6;--c1:#c4570a;--c2:#12805c;--c3:#7b4fc9;--c4:#c2325f;--c5:#6d6c66;--good:#0b6b3a;\
@@ -45,7 +45,7 @@ enum Style {
         .band{fill:var(--band);opacity:.18}.expected{stroke:var(--band);stroke-width:1.8;fill:none}
         .s0{stroke:var(--c0)}.s1{stroke:var(--c1);stroke-dasharray:6 3}.s2{stroke:var(--c2);stroke-dasharray:1.5 3.5}
         .s3{stroke:var(--c3);stroke-dasharray:8 3 2 3}.s4{stroke:var(--c4);stroke-dasharray:3 3}
-        .s5{stroke:var(--c5);stroke-dasharray:10 4}.whisker{stroke-dasharray:none}
+        .s5{stroke:var(--c5);stroke-dasharray:10 4}.s6{stroke:var(--c5);opacity:.55;stroke-width:1}.whisker{stroke-dasharray:none}
         .f0{fill:var(--c0)}.f1{fill:var(--c1)}.f2{fill:var(--c2)}.f3{fill:var(--c3)}.f4{fill:var(--c4)}.f5{fill:var(--c5)}
         pre{background:var(--shade);padding:.8rem 1rem;border-radius:6px;overflow-x:auto;font:12.5px/1.45 \
         ui-monospace,"DejaVu Sans Mono",monospace;white-space:pre-wrap;overflow-wrap:anywhere}
