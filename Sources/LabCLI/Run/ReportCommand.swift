@@ -18,17 +18,19 @@ struct ReportCommand: ParsableCommand {
             """)
 
     @OptionGroup var options: RunStoreOptions
-    @Argument(help: "A run's name, the beginning of it, or last; :N behind it for one record.") var run:
-        String
+    @Argument(
+        help: ArgumentHelp(
+            "A run's name, the beginning of it, or last; :N behind it for one record.", valueName: "run"))
+    var word: String
     @Option(
         help: ArgumentHelp(
             "Where to; NAME.html by default, other formats to standard output.", valueName: "file"))
     var output: String?
-    @Option(help: "\(RunFormat.allCases.map(\.rawValue).joined(separator: ", ")).") var format = RunFormat
-        .html
+    @Option(help: "\(RunFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var format = RunFormat.html
 
     func run() throws {
-        let run = try options.run(run)
+        let run = try options.run(word)
         let text = format.text(run)
         let name = run.name.replacing(":", with: "-")
         guard let path = output ?? (format == .html ? "\(name).html" : nil), path != "-" else {

@@ -94,12 +94,13 @@ struct RunsCommand: ParsableCommand {
             discussion: "Example: lab runs delete stale-rate-20261123-121530")
 
         @OptionGroup var options: RunStoreOptions
-        @Argument(help: "The run's name, or the beginning of it.") var run: String
+        @Argument(help: ArgumentHelp("The run's name, or the beginning of it.", valueName: "run")) var word:
+            String
 
         func run() throws {
             try RunStoreOptions.inOneLine {
                 let store = try options.store()
-                let name = try store.name(for: run)
+                let name = try store.name(for: word)
                 try store.delete(name)
                 Output.line("deleted \(name)")
             }

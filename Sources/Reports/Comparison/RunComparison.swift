@@ -85,7 +85,7 @@ public struct RunComparison: Sendable {
     }
 
     private static func cautions(_ a: StoredRun, _ b: StoredRun, tests: Int) -> [String] {
-        var cautions: [String] = []
+        var cautions: [String] = a.name == b.name ? ["A and B are the same run"] : []
         for run in [a, b] {
             let bad = run.records.count {
                 $0.outcome == .degraded || $0.outcome == .broken || $0.endedBy != nil
@@ -113,8 +113,7 @@ public struct RunComparison: Sendable {
         let pointsB = Set(b.records.map { $0.sweep.map(Wording.value) ?? "" })
         if pointsA != pointsB { cautions.append("the sweeps' points differ; only common ones are compared") }
         if tests > 10 {
-            cautions.append(
-                "of \(tests) comparisons at 5 %, some \(tests / 20 + 1) would differ by chance alone")
+            cautions.append("of \(tests) comparisons at 5 %, about one in twenty differs by chance alone")
         }
         return cautions
     }
