@@ -36,8 +36,10 @@ public struct FleetSecond: Sendable, Equatable {
 
     /// A pool's words are its own: so many different ones are kept, the rest counts as "other".
     public mutating func refused(_ reason: String, count: UInt64 = 1) {
-        let known = reasons.contains { $0.name == reason }
-        let name = known || reasons.count < Limits.reasonsMax ? reason : "other"
+        let known = reason == "other" || reasons.contains { $0.name == reason }
+        // "other" itself is none of them, so that a second read back from its sorted form is the same.
+        let own = reasons.count(where: { $0.name != "other" })
+        let name = known || own < Limits.reasonsMax ? reason : "other"
         if let index = reasons.firstIndex(where: { $0.name >= name }) {
             if reasons[index].name == name {
                 reasons[index].count += count

@@ -40,6 +40,7 @@ struct HouseTests {
             "Ledger",
             "Pool", "JobDeclaration", "Translator", "Firmware", "Rig", "Simulation", "Measurement",
         ],
+        "Reports": ["SansIO", "JSONText", "DeviceModel", "Measurement", "Experiments", "CSQLite"],
         "Operations": ["JSONText"],
         "USB": ["Hardware", "CLibUSB"],
         "Explorer": ["SansIO", "JSONText", "Bitcoin"],
@@ -48,7 +49,7 @@ struct HouseTests {
             "Ledger",
             "Pool", "JobDeclaration", "Tap", "Translator", "Conformance", "Firmware", "ASICSim",
             "Rig", "Management", "Simulation", "Measurement", "Coordination", "Runtime", "Experiments",
-            "Explorer", "Operations", "USB",
+            "Reports", "Explorer", "Operations", "USB",
         ],
     ]
 

@@ -75,7 +75,10 @@ public struct RunRecord: Sendable {
 
     public var verdicts: [Verdict] { experiment.verdicts(series) }
 
-    public var outcome: Outcome {
+    public var outcome: Outcome { outcome(verdicts) }
+
+    /// With the verdicts of this record, where they are known already: each walks through the whole series.
+    public func outcome(_ verdicts: [Verdict]) -> Outcome {
         if failure != nil || series.seconds.isEmpty { return .broken }
         if !degradations.isEmpty { return .degraded }
         return verdicts.allSatisfy(\.isPassed) ? .passed : .failed

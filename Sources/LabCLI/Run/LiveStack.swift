@@ -51,7 +51,8 @@ actor LiveStack {
         self.directory = directory
         self.log = log
         keys = try KeyRing(directory)
-        network = experiment.network.parameters(fleetHashRate: fleetHashRate)
+        network = experiment.network.parameters(
+            fleetHashRate: fleetHashRate, over: experiment.duration)
         blocks = PRNG(seed: seed, stream: 0xb10c)
         heard = Mutex(
             Heard(
