@@ -20,8 +20,10 @@ struct Lab: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, NodeCommand.self, PoolCommand.self, JobDeclarationServerCommand.self,
             JobDeclarationClientCommand.self, TranslatorCommand.self, DeviceCommand.self, MinerCommand.self,
-            FleetCommand.self, RunCommand.self, ExperimentCommand.self, CookbookCommand.self, SwarmCommand.self,
-            WorkerCommand.self, CoordinateCommand.self, RunsCommand.self, ReportCommand.self, CompareCommand.self,
+            FleetCommand.self, RunCommand.self, ExperimentCommand.self, CookbookCommand.self,
+            SwarmCommand.self,
+            WorkerCommand.self, CoordinateCommand.self, RunsCommand.self, ReportCommand.self,
+            CompareCommand.self,
             USBCommand.self, SimCommand.self, ExplorerCommand.self, CliCommand.self,
             TapProxyCommand.self,
             ConformCommand.self, VardiffCommand.self, LedgerCommand.self,

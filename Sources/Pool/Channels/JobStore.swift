@@ -130,7 +130,8 @@ struct JobStore: Sendable {
             isNewTip ? message.headerTimestamp : min(tip?.leastNTime ?? .max, message.headerTimestamp)
         tip = Tip(
             epoch: (tip?.epoch ?? 0) &+ (isNewTip ? 1 : 0), prevHash: message.prevHash,
-            minNTime: message.headerTimestamp, leastNTime: leastNTime, bits: message.nBits, target: message.target,
+            minNTime: message.headerTimestamp, leastNTime: leastNTime, bits: message.nBits,
+            target: message.target,
             receivedAt: now)
         currentID = id
         currentTemplate = template
