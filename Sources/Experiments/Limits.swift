@@ -10,10 +10,10 @@ enum Limits {
     static let clockBlockHashes = 1e5...2e7
     /// Blocks whose coinbases a run with transactions spends, and coins that each is split into: more than the
     /// transactions of a few blocks.
-    static let trafficBlocks = 10
-    static let trafficCoinsPerBlock = 500
-    /// Satoshi: of a transaction with 500 outputs, and the least of one with a single one; both above 1 sat/vB.
-    static let trafficSplitFee: Int64 = 100_000
+    static let trafficBlocks = 20
+    static let trafficCoinsPerBlock = 100
+    /// Satoshi: of a transaction with 100 outputs, and the least of one with a single one; both above 1 sat/vB.
+    static let trafficSplitFee: Int64 = 20_000
     static let trafficFeeMin = 200
     /// What a translator announces for a device before the device has shown its rate, in hashes a second.
     static let translatedHashRate = 100.0

@@ -77,7 +77,7 @@ extension Experiment {
             "stack.speculative_pool", 1...1_000_000,
             "waiting transactions from which on the node tells a new tip with an empty template first"
         ) { $0.stack.speculativePool = $2 },
-        .integer("stack.block_weight", 20_000...4_000_000, "weight units up to which the node fills blocks") {
+        .integer("stack.block_weight", 40_000...4_000_000, "weight units up to which the node fills blocks") {
             $0.stack.blockWeight = $2
         },
         .choice(

@@ -134,7 +134,8 @@ final class VirtualStack {
             guard let coinbase else { continue }
             send(traffic.split(coinbase))
         }
-        makeBlocks(1)
+        // The smallest blocks hold one of them each.
+        makeBlocks(Limits.trafficBlocks)
     }
 
     func send(_ transaction: Transaction) {

@@ -103,11 +103,10 @@ struct CookbookRow {
         }
         let thresholds = record.verdicts.map { verdict in
             let threshold = verdict.threshold
-            let measure = threshold.text.components(separatedBy: " \(threshold.comparison.rawValue)").first
             return CookbookRow(
-                experiment: name, point: point, measure: measure ?? threshold.text,
+                experiment: name, point: point, measure: threshold.text,
                 measured: verdict.value.map { threshold.measure.text($0) } ?? "not measured",
-                expected: "\(threshold.comparison.rawValue) \(threshold.measure.text(threshold.limit))",
+                expected: "must hold",
                 source: "threshold: \(threshold.text)", value: verdict.value, isPassed: verdict.isPassed)
         }
         return references + thresholds
