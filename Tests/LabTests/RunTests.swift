@@ -12,6 +12,16 @@ struct RunTests {
         "--set", "stack.shares_per_minute=60",
     ]
 
+    /// Any of a process's threads may have started one.
+    private static func children(of process: Int32) -> [Int32] {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+        return threads.flatMap { thread in
+            let path = "/proc/\(process)/task/\(thread)/children"
+            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            return text.split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
     @Test("A live run of a small fleet passes its thresholds and counts every device's shares")
     func liveRunPasses() async throws {
         let result = try await LabProcess.run(["run", "hello", "--json"] + Self.short)
@@ -84,9 +94,7 @@ struct RunTests {
             run.output.contains("20/20 mining") || !run.isRunning
         }
         try #require(began && run.isRunning, "\(run.output)\(run.fault)")
-        let children = try String(
-            contentsOfFile: "/proc/\(run.identifier)/task/\(run.identifier)/children", encoding: .utf8)
-        let shard = try #require(Int32(children.split(separator: " ").last ?? ""), "\(children)")
+        let shard = try #require(Self.children(of: run.identifier).max(), "the workers are its children")
         kill(shard, SIGKILL)
         let status = try await run.status(within: 60)
         #expect(status == 2, "\(run.output)\(run.fault)")

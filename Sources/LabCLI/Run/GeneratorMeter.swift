@@ -8,15 +8,25 @@ struct GeneratorMeter: Sendable {
     private var readAt = ContinuousClock.now
     private let retransmissionsBefore = Self.retransmissions
 
-    /// Since the last call.
+    private var last = GeneratorHealth()
+
+    /// What the system counts in ticks says nothing about less than this.
+    private static let elapsedMin = 0.5
+
+    /// Since the last call; seconds that come in a burst share one reading.
     mutating func read(lag: Interval) -> GeneratorHealth {
         let (used, now) = (Self.processorSeconds, ContinuousClock.now)
-        let elapsed = max(0.001, readAt.duration(to: now).seconds)
+        let elapsed = readAt.duration(to: now).seconds
+        guard elapsed >= Self.elapsedMin else {
+            last.loopLag = lag
+            return last
+        }
         defer { (processor, readAt) = (used, now) }
         let sent = Self.retransmissions
-        return GeneratorHealth(
+        last = GeneratorHealth(
             processor: (used - processor) / elapsed, cores: Double(Self.cores), loopLag: lag,
             retransmissions: sent - min(sent, retransmissionsBefore), memory: Self.residentBytes)
+        return last
     }
 
     static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }

@@ -14,6 +14,8 @@ final class ShardedLoad: LoadSource {
     private struct State {
         var degradations: [String] = []
         var fault: String?
+        /// Of this process, where the stack is: a machine that serves and makes the load has one measure of busy.
+        var meter = GeneratorMeter()
         var start: Result<UInt64, CommandFault>?
         var waiting: CheckedContinuation<UInt64, any Error>?
     }
@@ -115,7 +117,10 @@ final class ShardedLoad: LoadSource {
     private func hear(_ observation: CoordinatorObservation) {
         switch observation {
         case .began(let time): settle(.success(time))
-        case .second(let second): continuation.yield(second)
+        case .second(var second):
+            let own = state.withLock { $0.meter.read(lag: .zero) }
+            if second.health == nil { second.health = own } else { second.health?.add(own) }
+            continuation.yield(second)
         case .shardLost(let index, let reason):
             state.withLock { $0.degradations.append("shard \(index) is lost: \(reason)") }
         case .deviceFault(let text): state.withLock { $0.fault = text }
