@@ -167,7 +167,9 @@ public struct ChainDriver: Sendable {
         if case .counting(_, _, let until) = state { earliest = min(earliest, until) }
         if state == .running, steps.isEmpty {
             // A pause holds up ramp and jobs, however long they are due.
-            if waitsUntil == nil { earliest = min(earliest, rampAt ?? .distantFuture, jobAt ?? .distantFuture) }
+            if waitsUntil == nil {
+                earliest = min(earliest, rampAt ?? .distantFuture, jobAt ?? .distantFuture)
+            }
             if let deadAt { earliest = min(earliest, deadAt) }
         }
         return earliest == .distantFuture ? nil : earliest

@@ -70,6 +70,7 @@ struct LiveExperiment {
     let target: PoolURL?
     let options: LiveOptions
     let interruption: Interruption
+    let keeper: RunKeeper?
 
     /// Seconds of which the generator may doubt itself before the run is called degraded.
     private static let doubtfulSecondsMax = 3
@@ -146,9 +147,12 @@ struct LiveExperiment {
         await stack.begin(at: ContinuousClock.now + .nanoseconds(ahead)) { text in
             failures.withLock { $0.append(text) }
         }
+        keeper?.begin(record)
         var dark = 0
         for await second in source.seconds {
-            record.series.add(stack.closeSecond(as: second.index).adding(second))
+            let whole = stack.closeSecond(as: second.index).adding(second)
+            record.series.add(whole)
+            keeper?.append(whole)
             display.show(record.series, degradations: source.degradations)
             if second.index % Self.abortCheckSeconds == 0, let threshold = failing(record.series) {
                 record.endedBy = "threshold \(threshold.text)"

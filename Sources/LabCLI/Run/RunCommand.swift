@@ -32,6 +32,9 @@ struct RunCommand: AsyncParsableCommand {
     var changes: [String] = []
     @Flag(help: "Lines for pipes instead of the live view.") var plain = false
     @Flag(help: "One JSON object for each run instead of text.") var json = false
+    @Option(help: ArgumentHelp("Where runs are kept for lab runs, report and compare.", valueName: "dir"))
+    var runs = RunKeeper.directory
+    @Flag(inversion: .prefixedNo, help: "Keep the run.") var keep = true
 
     @OptionGroup var live: LiveRunOptions
 
@@ -59,8 +62,12 @@ struct RunCommand: AsyncParsableCommand {
         var changes = try changes.map(Self.change)
         if let seed { changes.append(("seed", .integer(Int64(clamping: seed)))) }
         let points = try file.experiments(changing: changes)
+        guard let name = points.first?.experiment.name else { return }
+        let keeper = keep ? try RunKeeper(directory: runs, experiment: name) : nil
         var worst = RunRecord.Outcome.passed
-        func report(_ record: RunRecord) {
+        func report(_ finished: RunRecord) {
+            var record = finished
+            if let fault = keeper?.finish(record) { record.degradations.append(fault) }
             if json {
                 Output.line(RunSummary(record).json.text)
             } else {
@@ -78,14 +85,16 @@ struct RunCommand: AsyncParsableCommand {
                 }
             }
         } else {
-            try await runLive(points, of: file, changes, shards ?? live.shards, report)
+            try await runLive(points, of: file, changes, shards ?? live.shards, keeper, report)
         }
+        if let keeper, !json { Output.line(keeper.hint) }
         if worst != .passed { throw ExitCode(worst.rawValue) }
     }
 
     private func runLive(
         _ points: [(value: ProfileValue?, experiment: Experiment)], of file: ExperimentFile,
-        _ changes: [(key: String, value: ProfileValue)], _ shards: ShardPlan, _ report: (RunRecord) -> Void
+        _ changes: [(key: String, value: ProfileValue)], _ shards: ShardPlan, _ keeper: RunKeeper?,
+        _ report: (RunRecord) -> Void
     ) async throws {
         for point in points {
             if let refusal = LiveRequirements.refusal(of: point.experiment) { throw UsageFault(refusal) }
@@ -103,7 +112,7 @@ struct RunCommand: AsyncParsableCommand {
                         try await LiveExperiment(
                             experiment: point.experiment, file: file, sweep: point.value,
                             repetition: repetition, target: target, options: options,
-                            interruption: interruption
+                            interruption: interruption, keeper: keeper
                         ).run())
                 }
             }

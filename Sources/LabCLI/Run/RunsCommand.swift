@@ -7,7 +7,7 @@ import Reports
 /// Where `lab run` keeps its runs.
 struct RunStoreOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The directory of the kept runs.", valueName: "dir"))
-    var data = ".lab/runs"
+    var data = RunKeeper.directory
 
     /// - Throws: a fault in one line; ``CommandFault`` where nothing was kept yet.
     func store() throws -> RunStore {
