@@ -203,7 +203,12 @@ public final class DataDirectory: @unchecked Sendable {
         _ = pid.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
     }
 
-    deinit { if lock >= 0 { Glibc.close(lock) } }
+    deinit {
+        guard lock >= 0 else { return }
+        // Closing alone does not let go of it while a child that is just being started still has the descriptor.
+        flock(lock, LOCK_UN)
+        Glibc.close(lock)
+    }
 
     public func path(_ name: String) -> String { root + "/" + name }
 

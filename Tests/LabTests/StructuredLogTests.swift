@@ -23,7 +23,7 @@ struct StructuredLogTests {
     func live() async throws {
         let directory = try TemporaryDirectory()
         let node = try LabProcess([
-            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "20000", "--rpc-port",
+            "node", "--data", directory.path, "--network", "labnet", "--block-hashes", "5000", "--rpc-port",
             "0", "--p2p-port", "0", "--template-port", "0",
         ])
         let templates = try await node.word(after: "templates ")
@@ -38,8 +38,9 @@ struct StructuredLogTests {
         let url = try await pool.word(after: "\"url\":\"stratum2+tcp://").split(separator: "\"")[0]
         let fleet = try await LabProcess.run(
             [
-                "fleet", "--count", "5", "--pool", "stratum2+tcp://\(url)", "--ramp", "1s", "--duration",
-                "10s",
+                "fleet", "--count", "5", "--pool", "stratum2+tcp://\(url)", "--ramp", "1s", "--scale",
+                // Twelve blocks in the mean in that time.
+                "1e-9", "--duration", "10s",
                 "--log-format", "json",
             ], within: 120)
         #expect(fleet.status == 0, "\(fleet.output)\(fleet.fault)")

@@ -96,6 +96,7 @@ struct RunSummary {
         var object: JSONObject = [
             "experiment": .string(record.experiment.name), "world": .string(record.world.rawValue),
             "seed": .int(record.seed), "outcome": .string(record.outcome.text),
+            "degradations": .array(record.degradations.map { .string($0) }),
             "seconds": .int(window.count), "total": record.series.sum(window).json,
             "thresholds": .array(
                 record.verdicts.map { verdict in
