@@ -10,8 +10,8 @@ public struct FleetObserver: Sendable {
     private struct Device: Sendable {
         var fleet: UInt16
         var phase = MinerPhase.off
-        /// Since when it dials; zero when it does not.
-        var dialing = Instant.start
+        /// Since when it dials; the distant future when it does not.
+        var dialing = Instant.distantFuture
         var connected = Instant.start
         /// When its connection was lost, until it mines again.
         var lost = Instant.distantFuture
@@ -139,6 +139,7 @@ public struct FleetObserver: Sendable {
         count(devices[index].phase, fleet, -1)
         count(phase, fleet, 1)
         if phase == .connecting { devices[index].dialing = now }
+        if phase == .off || phase == .backingOff { devices[index].dialing = .distantFuture }
         if phase == .mining, devices[index].lost < .distantFuture {
             let since = now - devices[index].lost
             second.fleets[fleet].change(.reconnect) { $0.record(since) }
@@ -170,7 +171,10 @@ public struct FleetObserver: Sendable {
     private mutating func connected(_ index: Int, _ fleet: Int, at now: Instant) {
         second.fleets[fleet][.connections] += 1
         devices[index].connected = now
+        // One that cools down while it dials says only how it is.
+        guard devices[index].dialing < .distantFuture else { return }
         let since = now - devices[index].dialing
+        devices[index].dialing = .distantFuture
         second.fleets[fleet].change(.connect) { $0.record(since) }
     }
 

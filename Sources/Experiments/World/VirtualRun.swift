@@ -50,10 +50,13 @@ public final class VirtualRun {
         private var jobs: [(id: UInt32, template: UInt64)] = []
         /// Since when the pool's work on the present tip has no transactions.
         private var emptySince: Instant?
+        /// Without any, every job is full.
+        private let hasTransactions: Bool
 
-        init(_ observer: FleetObserver, _ credit: PoolCredit) {
+        init(_ observer: FleetObserver, _ credit: PoolCredit, hasTransactions: Bool) {
             self.observer = observer
             self.credit = credit
+            self.hasTransactions = hasTransactions
         }
 
         func hear(_ observation: NodeObservation) {
@@ -79,7 +82,7 @@ public final class VirtualRun {
                 // A tip that another one follows before there was full work stays empty to its end.
                 if let since = emptySince { observer.worked(emptyFor: now - since) }
                 emptySince = nil
-                guard let isEmpty = isEmpty(job: job) else { return }
+                guard hasTransactions, let isEmpty = isEmpty(job: job) else { return }
                 if isEmpty { emptySince = now } else { observer.worked(emptyFor: .zero) }
             default: credit.hear(observation, into: &observer)
             }
@@ -102,7 +105,8 @@ public final class VirtualRun {
 
         let fleets = experiment.fleets.enumerated().flatMap { Array(repeating: $0, count: $1.count) }
         let ears = Ears(
-            FleetObserver(fleets: fleets, fleetCount: experiment.fleets.count), PoolCredit(experiment))
+            FleetObserver(fleets: fleets, fleetCount: experiment.fleets.count), PoolCredit(experiment),
+            hasTransactions: experiment.network.transactionsPerSecond > 0)
         self.ears = ears
         stack = try VirtualStack(
             experiment, seed: seed, fleetHashRate: profiles.hashRate, clock: clock, world: world,

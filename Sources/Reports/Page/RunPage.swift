@@ -71,7 +71,8 @@ struct RunPage {
         html += "<div class=\"verdict \(kind)\">\(sign) \(Markup.escape(verdict(outcome)))</div>\n"
         let devices = Wording.grouped(UInt64(experiment.deviceCount))
         let length = DurationText.text(.seconds(UInt64(record.series.seconds.count)))
-        html += "<p class=\"mute\">\(devices) devices in \(experiment.fleets.count) fleets for \(length), "
+        let fleets = experiment.fleets.count == 1 ? "1 fleet" : "\(experiment.fleets.count) fleets"
+        html += "<p class=\"mute\">\(devices) devices in \(fleets) for \(length), "
         html += "\(record.world.rawValue) world, begun \(Wording.timestamp(record.startedAt)); run "
         html += "<code>\(Markup.escape(run.name))</code>, \(run.records.count) "
         html += "\(run.records.count == 1 ? "record" : "records").</p>\n"
