@@ -16,8 +16,9 @@ enum VirtualSticks {
                 "/usr/bin/python3", ["-c", probe], environment: ProcessInfo.processInfo.environment,
                 output: .pipe, errors: .pipe)
         else { return false }
-        while python.isRunning { Thread.sleep(forTimeInterval: 0.01) }
-        return python.exitStatus == 0
+        let deadline = ContinuousClock.now + .seconds(20)
+        while python.isRunning, ContinuousClock.now < deadline { Thread.sleep(forTimeInterval: 0.01) }
+        return !python.isRunning && python.exitStatus == 0
     }()
 
     static func start(_ sticks: [String], pool: Bool = false, _ arguments: [String]) throws -> LabProcess {
